@@ -1,0 +1,1 @@
+//! Configuration, router, commands: the top floor.

@@ -1,0 +1,15 @@
+//! Sound as data: sample rates, encodings, resampling, frames, WAV. Imports nothing of ours.
+//!
+//! Audio has three types, so that a wrong rate cannot travel far: [`Pcm`] at any rate (only at the doors),
+//! [`Mono16k`], which only a [`Resampler`] makes and which is all that VAD and recogniser accept, and [`VadFrame`],
+//! 20 ms of it, which only a [`Framer`] makes.
+
+mod codec;
+mod frame;
+mod pcm;
+mod resample;
+mod wav;
+
+pub use codec::Encoding;
+pub use frame::{FRAME_MS, FRAME_SAMPLES, Framer, VadFrame};
+pub use pcm::{Mono16k, Pcm, RateError, SampleRate};

@@ -1,0 +1,183 @@
+//! What goes into a conversation and what comes out: [`Command`] and [`Event`]. Every protocol translates to these.
+
+use crate::{
+    audio::{Pcm, SampleRate},
+    engine::EngineError,
+    model::{SessionId, Timings, TurnId, Word},
+};
+
+/// Whether the person is answered or only written down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    Converse,
+    Transcribe,
+}
+
+/// When the person's turn ends.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum TurnDetection {
+    /// The VAD decides.
+    Voice {
+        /// How sure the detector must be that a frame is voice, 0 to 1.
+        threshold: f32,
+        /// Audio kept from before the detected start.
+        prefix_ms: u32,
+        /// Silence after which work on the answer starts, held back.
+        soft_silence_ms: u32,
+        /// Silence after which it is released.
+        silence_ms: u32,
+        /// Shorten or stretch `silence_ms` by how finished the words look.
+        adaptive: bool,
+        /// Whether speaking stops a reply.
+        interrupt: bool,
+        /// Whether a finished utterance is answered by itself.
+        respond: bool,
+    },
+    /// The client says so with [`Command::Commit`] (push-to-talk).
+    Manual,
+}
+
+/// What a session wants; changed by [`Command::Update`] while it runs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SessionOptions {
+    pub mode: Mode,
+    /// ISO 639-1 of what is spoken; `None`: the model decides.
+    pub language: Option<String>,
+    pub voice: Option<String>,
+    /// Speaking rate of replies, 0.25 to 4.0.
+    pub speed: f32,
+    /// The rate replies are sent at.
+    pub output_rate: SampleRate,
+    pub turn_detection: TurnDetection,
+    /// In place of the server's own system prompt.
+    pub instructions: Option<String>,
+    /// Whether final transcripts carry word times.
+    pub words: bool,
+    /// Whether replies are spoken; `false`: text only.
+    pub speak: bool,
+}
+
+/// What a client can ask of a running session.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// Sound from the microphone, at the rate the session declared.
+    Audio(Pcm),
+    /// The utterance ends here.
+    Commit,
+    /// Forget the utterance so far.
+    Clear,
+    /// A typed utterance; answered like a spoken one.
+    Text(String),
+    /// Stop the reply; `None`: whichever runs.
+    Cancel(Option<TurnId>),
+    /// So much of this turn's reply has been played.
+    Played { turn: TurnId, played_ms: u32 },
+    Update(Box<SessionOptions>),
+    /// The client ends the session; what was committed is still finished.
+    End,
+}
+
+/// Why a reply stopped before its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CancelReason {
+    /// The person spoke.
+    BargeIn,
+    /// The client asked.
+    Client,
+    /// A newer turn began.
+    Superseded,
+    /// The session ends.
+    Closing,
+    /// The chat model or the voice failed; an error event says how.
+    Failed,
+}
+
+/// What a session tells. Times count milliseconds of input audio since the session began.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    SpeechStarted {
+        turn: TurnId,
+        at_ms: u64,
+    },
+    SpeechStopped {
+        turn: TurnId,
+        at_ms: u64,
+    },
+    /// Text while the person speaks: `stable` only ever grows, `unstable` may change.
+    Partial {
+        turn: TurnId,
+        stable: String,
+        unstable: String,
+    },
+    /// The utterance's text. Empty with a `rejected` reason when there was sound but no words to trust.
+    Final {
+        turn: TurnId,
+        text: String,
+        /// Times count from the start of the session's audio.
+        words: Vec<Word>,
+        start_ms: u64,
+        end_ms: u64,
+        rejected: Option<&'static str>,
+    },
+    ReplyStarted {
+        turn: TurnId,
+    },
+    /// A piece of the reply's text, sent with (just before) the sound that speaks it.
+    ReplyText {
+        turn: TurnId,
+        delta: String,
+    },
+    /// 20 to 40 ms of the reply's sound; `chunk` counts from 0 within the turn.
+    ReplyAudio {
+        turn: TurnId,
+        chunk: u32,
+        audio: Pcm,
+    },
+    /// The person may be interrupting: playback should hold until `ReplyResumed` or `ReplyCancelled`.
+    ReplyPaused {
+        turn: TurnId,
+    },
+    /// It was nothing: play on.
+    ReplyResumed {
+        turn: TurnId,
+    },
+    ReplyDone {
+        turn: TurnId,
+        text: String,
+        timings: Timings,
+    },
+    /// The reply was stopped; `heard` is what the person heard of it.
+    ReplyCancelled {
+        turn: TurnId,
+        heard: String,
+        reason: CancelReason,
+        timings: Timings,
+    },
+    /// Something is under way that takes a while (a model being loaded).
+    Progress {
+        task: &'static str,
+        stage: String,
+        fraction: Option<f32>,
+    },
+    /// Part of a turn failed; the session goes on.
+    Failed {
+        turn: Option<TurnId>,
+        error: EngineError,
+    },
+    /// The session is over.
+    Closed {
+        session: SessionId,
+        reason: CloseReason,
+    },
+}
+
+/// Why a session ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CloseReason {
+    ClientEnded,
+    Idle,
+    SlowReader,
+    Shutdown,
+    /// The socket went away and nobody resumed in time.
+    Abandoned,
+}

@@ -1,0 +1,52 @@
+//! What can go wrong in an engine, worded for whoever can mend it.
+
+/// A failure of an engine. `Display` is for the client; [`hint`](Self::hint) says what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EngineError {
+    #[error("model not found: {name}")]
+    ModelMissing { name: String, hint: String },
+    #[error("{engine} cannot be reached: {reason}")]
+    Unreachable { engine: &'static str, reason: String, hint: String },
+    #[error("{engine} gave no answer for {waited_ms} ms")]
+    Stalled { engine: &'static str, waited_ms: u64 },
+    #[error("{engine} failed: {reason}")]
+    Failed { engine: &'static str, reason: String },
+    #[error("too much work is waiting")]
+    Overloaded { retry_after_ms: u64 },
+    /// A newer partial or a final took its place; nobody needs to hear of it.
+    #[error("superseded by newer work")]
+    Superseded,
+    #[error("the engine is shutting down")]
+    Closed,
+}
+
+impl EngineError {
+    /// The error's stable name on every wire.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::ModelMissing { .. } => "model_missing",
+            Self::Unreachable { .. } => "engine_unreachable",
+            Self::Stalled { .. } => "engine_stalled",
+            Self::Failed { .. } => "engine_failed",
+            Self::Overloaded { .. } => "overloaded",
+            Self::Superseded => "superseded",
+            Self::Closed => "shutting_down",
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        match self {
+            Self::ModelMissing { hint, .. } | Self::Unreachable { hint, .. } => hint.clone(),
+            Self::Stalled { .. } => {
+                "try again; if it keeps happening use a smaller model or raise the time-out".into()
+            }
+            Self::Failed { .. } => "try again; the server's log has the details".into(),
+            Self::Overloaded { .. } => "try again after the time given".into(),
+            Self::Superseded => "nothing to do".into(),
+            Self::Closed => "connect again in a moment".into(),
+        }
+    }
+}

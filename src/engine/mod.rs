@@ -1,0 +1,188 @@
+//! The engines' contract: what a recogniser, a chat model, a voice and a voice detector are to the rest of the house.
+//!
+//! Each body is a neighbour behind these traits. To add one, write a module that implements the trait, give it a
+//! settings struct of its own, and name it where `app` picks engines. Dropping the receiver an engine handed out
+//! is the cancellation: an engine looks at it before each piece of work.
+
+pub mod builtin;
+mod error;
+pub mod espeak;
+pub mod ollama;
+pub mod openai_chat;
+pub mod piper;
+pub mod vad;
+pub mod whisper;
+pub mod worker;
+
+pub use error::EngineError;
+
+use std::{sync::Arc, time::Duration};
+
+use futures::future::BoxFuture;
+use serde::Serialize;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    audio::{Mono16k, Pcm, SampleRate, VadFrame},
+    model::{Message, SessionId, Word},
+};
+
+/// What is in use, as shown on the page, in the health report and in the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EngineInfo {
+    /// The engine: `whisper`, `ollama`, `openai`, `builtin`, `piper`, `espeak`.
+    pub engine: String,
+    /// The model or voice it runs.
+    pub model: String,
+    /// True for the small bundled engines that make the first run work.
+    pub demo: bool,
+    /// How to get something better or mend what is missing, in one sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// Languages it knows (ISO 639-1); empty: any.
+    pub languages: Vec<String>,
+}
+
+// ---------------------------------------------------------------- recognition
+
+/// Which work goes first. Finals are never dropped; a newer partial replaces the same session's waiting one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Priority {
+    Partial,
+    Final,
+}
+
+/// One stretch of speech to turn into text.
+#[derive(Debug, Clone)]
+pub struct RecognizeRequest {
+    /// Whose speech it is: partials of one session replace each other, its final aborts its running partial.
+    pub session: SessionId,
+    pub priority: Priority,
+    pub audio: Arc<Mono16k>,
+    /// ISO 639-1; `None`: the model decides.
+    pub language: Option<String>,
+    /// Text that came before, to steer spelling; ignored by models that cannot use it.
+    pub prompt: Option<String>,
+    /// Whether [`Transcript::words`] is wanted.
+    pub words: bool,
+}
+
+/// What was heard.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Transcript {
+    /// Clean text, without `[BLANK_AUDIO]` and the like; empty if nothing was said or a guard rejected it.
+    pub text: String,
+    /// Words with times where asked for and known; times count from the start of the request's audio.
+    pub words: Vec<Word>,
+    /// Mean log-probability of the tokens, at most 0.
+    pub mean_log_probability: f32,
+    /// The language found, where the model tells.
+    pub language: Option<String>,
+    /// Why the text is empty although the audio was not: `no_speech`, `low_probability`, `repetition`.
+    pub rejected: Option<&'static str>,
+    /// Time spent computing.
+    pub compute: Duration,
+    /// Time spent waiting for a worker.
+    pub queued: Duration,
+}
+
+/// A pending answer; drop it to cancel the work. A replaced or aborted partial answers [`EngineError::Superseded`].
+pub type Recognition = oneshot::Receiver<Result<Transcript, EngineError>>;
+
+/// Speech to text.
+pub trait Recognizer: Send + Sync + 'static {
+    fn info(&self) -> EngineInfo;
+    /// The longest audio it hears in one request; the rest would be lost, so split before it.
+    fn max_audio(&self) -> Duration;
+    /// Queues one request. Full queue: a partial is refused ([`EngineError::Overloaded`]), a final waits its turn.
+    fn submit(&self, request: RecognizeRequest) -> Recognition;
+}
+
+// ----------------------------------------------------------------------- chat
+
+/// What a chat model is asked.
+#[derive(Debug, Clone, Default)]
+pub struct ChatRequest {
+    /// System prompt first, then the history, then what was just said.
+    pub messages: Vec<Message>,
+    /// `None`: the backend's default.
+    pub max_tokens: Option<u32>,
+}
+
+/// A piece of a reply's text. The stream ends when the channel closes after [`ChatDelta::Done`]; a channel that
+/// closes without it was cut off.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ChatDelta {
+    Text(String),
+    Done { prompt_tokens: Option<u32>, reply_tokens: Option<u32> },
+}
+
+/// A streaming reply; drop it to cancel. Bounded: a slow listener slows the model.
+pub type ChatStream = mpsc::Receiver<Result<ChatDelta, EngineError>>;
+
+/// Text to text, streaming.
+pub trait ChatModel: Send + Sync + 'static {
+    fn info(&self) -> EngineInfo;
+    fn reply(&self, request: ChatRequest) -> ChatStream;
+    /// Loads the model before it is needed; called when a session starts, may be called often.
+    fn warm_up(&self) -> BoxFuture<'static, Result<(), EngineError>>;
+}
+
+// --------------------------------------------------------------------- speech
+
+/// One sentence to speak.
+#[derive(Debug, Clone)]
+pub struct SpeakRequest {
+    /// Plain speakable text, one sentence or clause.
+    pub text: String,
+    /// A voice id out of [`Synthesizer::voices`]; `None` or unknown: the default for the language.
+    pub voice: Option<String>,
+    /// ISO 639-1.
+    pub language: Option<String>,
+    /// 1.0 is normal, 0.25 to 4.0.
+    pub speed: f32,
+}
+
+/// A voice one can choose.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VoiceInfo {
+    pub id: String,
+    /// For people: "Lessac (English, United States)".
+    pub name: String,
+    /// ISO 639-1.
+    pub language: String,
+    #[serde(skip)]
+    pub rate: SampleRate,
+}
+
+/// Sound as it is made, in order; drop it to cancel. The channel closes after the last piece; an error is the last.
+pub type SpeechStream = mpsc::Receiver<Result<Pcm, EngineError>>;
+
+/// Text to speech.
+pub trait Synthesizer: Send + Sync + 'static {
+    fn info(&self) -> EngineInfo;
+    fn voices(&self) -> Vec<VoiceInfo>;
+    fn speak(&self, request: SpeakRequest) -> SpeechStream;
+}
+
+// -------------------------------------------------------------- voice activity
+
+/// Tells voice from other sound, frame by frame; one per audio stream, since it remembers what it heard.
+pub trait VoiceDetector: Send {
+    /// How likely `frame` holds a voice, 0 to 1.
+    fn probability(&mut self, frame: &VadFrame) -> f32;
+    /// Forgets the stream so far.
+    fn reset(&mut self);
+}
+
+/// The engines a server runs with, chosen once at start.
+#[derive(Clone)]
+pub struct Engines {
+    pub recognizer: Arc<dyn Recognizer>,
+    pub chat: Arc<dyn ChatModel>,
+    pub speech: Arc<dyn Synthesizer>,
+    /// Makes a fresh detector for one audio stream.
+    pub detector: Arc<dyn Fn() -> Box<dyn VoiceDetector> + Send + Sync>,
+    /// The name of what `detector` makes: `webrtc`, `earshot` or `cascade`.
+    pub detector_name: &'static str,
+}

@@ -1,0 +1,119 @@
+//! The glossary in types: what every floor above means by *session*, *conversation*, *turn* and the rest.
+//!
+//! A *conversation* holds *turns*; a turn is one *utterance* of the person and the assistant's *reply* to it; a reply
+//! is spoken *sentence* by sentence. A *session* is one WebSocket's life, possibly resumed on a new socket.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// One WebSocket's life; survives a reconnect when the client resumes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SessionId(Uuid);
+
+/// A series of turns that share their history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ConversationId(Uuid);
+
+macro_rules! fresh_id {
+    ($name:ident) => {
+        impl $name {
+            /// A new id, sortable by the time it was made (UUID version 7).
+            #[must_use]
+            pub fn fresh() -> Self {
+                Self(Uuid::now_v7())
+            }
+        }
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+        impl std::str::FromStr for $name {
+            type Err = uuid::Error;
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                text.parse().map(Self)
+            }
+        }
+    };
+}
+fresh_id!(SessionId);
+fresh_id!(ConversationId);
+
+/// The number of a turn within its session, counted from 1. It travels on every audio chunk, so that whatever
+/// belongs to an older turn can be recognised and dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TurnId(pub u32);
+
+impl TurnId {
+    /// The turn after this one.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0.wrapping_add(1))
+    }
+}
+
+impl fmt::Display for TurnId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Who said something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    System,
+    User,
+    Assistant,
+}
+
+/// One entry of the history a chat model sees.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    pub role: Role,
+    pub content: String,
+}
+
+impl Message {
+    #[must_use]
+    pub fn new(role: Role, content: impl Into<String>) -> Self {
+        Self { role, content: content.into() }
+    }
+}
+
+/// A recognised word with its place in the audio, in milliseconds from the start of the decoded audio.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Word {
+    pub text: String,
+    pub start_ms: u32,
+    pub end_ms: u32,
+    /// How sure the recogniser is, 0 to 1.
+    pub probability: f32,
+}
+
+/// When each stage of a turn happened, in milliseconds after the person stopped speaking (the last voiced frame).
+/// `None`: the stage did not happen. Typed turns count from the moment the text arrived.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timings {
+    /// Silence long enough to start work on the answer, held back.
+    pub soft_end_ms: Option<u32>,
+    /// Silence long enough to release it.
+    pub hard_end_ms: Option<u32>,
+    /// The final transcript was ready.
+    pub final_transcript_ms: Option<u32>,
+    /// The chat model's first piece of text was ready.
+    pub first_token_ms: Option<u32>,
+    /// The first speakable sentence or clause was complete.
+    pub first_sentence_ms: Option<u32>,
+    /// The first synthesised sound was ready (it may still have been held back).
+    pub first_sound_ms: Option<u32>,
+    /// The first audio chunk was sent to the client.
+    pub first_audio_ms: Option<u32>,
+    /// The reply ended.
+    pub done_ms: Option<u32>,
+}
