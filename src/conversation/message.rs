@@ -164,6 +164,12 @@ pub enum Event {
         turn: Option<TurnId>,
         error: EngineError,
     },
+    /// A command could not be followed; nothing changed.
+    Refused {
+        code: &'static str,
+        message: String,
+        hint: String,
+    },
     /// The session is over.
     Closed {
         session: SessionId,
