@@ -71,7 +71,10 @@ pub enum Command {
     /// Stop the reply; `None`: whichever runs.
     Cancel(Option<TurnId>),
     /// So much of this turn's reply has been played.
-    Played { turn: TurnId, played_ms: u32 },
+    Played {
+        turn: TurnId,
+        played_ms: u32,
+    },
     Update(Box<SessionOptions>),
     /// The client ends the session; what was committed is still finished.
     End,
