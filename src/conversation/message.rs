@@ -101,7 +101,10 @@ pub enum Command {
     /// Stop the reply; `None`: whichever runs.
     Cancel(Option<TurnId>),
     /// So much of this turn's reply has been played.
-    Played { turn: TurnId, played_ms: u32 },
+    Played {
+        turn: TurnId,
+        played_ms: u32,
+    },
     Update(Box<SessionOptions>),
     /// The client ends the session; what was committed is still finished.
     End,
@@ -200,6 +203,12 @@ pub enum Event {
     Failed {
         turn: Option<TurnId>,
         error: EngineError,
+    },
+    /// A command could not be followed; nothing changed.
+    Refused {
+        code: &'static str,
+        message: String,
+        hint: String,
     },
     /// The session is over.
     Closed {
