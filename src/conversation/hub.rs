@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 
 use super::message::{Command, Event, SessionOptions};
 use crate::{
@@ -25,13 +25,18 @@ pub struct Hub {
 #[derive(Debug, Clone)]
 pub struct HubSettings {
     pub max_sessions: usize,
+    pub driver: DriverSettings,
+}
+
+#[derive(Debug, Clone)]
+pub struct DriverSettings {
     pub idle_timeout: Duration,
     pub resume_window: Duration,
     pub audio_ahead: Duration,
     pub slow_reader: Duration,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refused {
     Full { max: usize, retry_after: Duration },
     UnknownSession,
@@ -47,33 +52,27 @@ pub struct Outgoing {
     pub event: Event,
 }
 
-#[derive(Clone)]
-pub struct Commands(mpsc::Sender<Command>);
-
-impl Commands {
-    pub async fn send(&self, command: Command) -> Result<(), SessionGone> {
-        self.0.send(command).await.map_err(|_| SessionGone)
-    }
-}
-
 pub struct Attachment {
     pub session: SessionId,
     pub conversation: ConversationId,
     pub resumed: bool,
-    pub options: SessionOptions,
-    pub first_seq: u64,
-    commands: Commands,
-    events: mpsc::Receiver<Outgoing>,
+    options: SessionOptions,
+    commands: mpsc::Sender<Command>,
+    events: Mutex<mpsc::Receiver<Outgoing>>,
     seq: Arc<AtomicU64>,
 }
 
 impl Attachment {
-    pub fn commands(&self) -> Commands {
-        self.commands.clone()
+    pub fn options(&self) -> SessionOptions {
+        self.options.clone()
     }
 
-    pub async fn next(&mut self) -> Option<Outgoing> {
-        self.events.recv().await
+    pub async fn send(&self, command: Command) -> Result<(), SessionGone> {
+        self.commands.send(command).await.map_err(|_| SessionGone)
+    }
+
+    pub async fn next(&self) -> Option<Outgoing> {
+        self.events.lock().await.recv().await
     }
 
     pub fn take_seq(&self) -> u64 {

@@ -192,13 +192,6 @@ pub enum Event {
         stage: String,
         fraction: Option<f32>,
     },
-    /// A command could not be followed; the session goes on.
-    Refused {
-        /// `nothing_to_commit` or `nothing_to_cancel`.
-        code: &'static str,
-        message: String,
-        hint: String,
-    },
     /// Part of a turn failed; the session goes on.
     Failed {
         turn: Option<TurnId>,

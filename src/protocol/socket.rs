@@ -56,7 +56,7 @@ impl Default for SocketSettings {
 
 /// Takes a socket apart. It is alive as of now.
 #[must_use]
-pub fn split(socket: WebSocket, settings: &SocketSettings, idle: Duration) -> (Reader, Writer) {
+pub fn split(socket: WebSocket, settings: &SocketSettings, idle: Option<Duration>) -> (Reader, Writer) {
     let (sink, stream) = socket.split();
     let now = Instant::now();
     let reader = Reader {
@@ -102,7 +102,7 @@ pub struct Reader {
     /// Without any frame for so long, the other side is dead.
     silence: Duration,
     heard: Instant,
-    idle: Duration,
+    idle: Option<Duration>,
     /// When the last text or binary frame came.
     active: Instant,
     bucket: Bucket,
@@ -114,13 +114,14 @@ impl Reader {
     /// The next message; cancel-safe. Pings are answered and pongs noted on the way.
     pub async fn next(&mut self) -> Received {
         loop {
-            let (dead, idle) = (self.heard + self.silence, self.active + self.idle);
+            let dead = self.heard + self.silence;
+            let idle = self.idle.map(|idle| self.active + idle).filter(|idle| *idle <= dead);
             let message = tokio::select! {
                 // What waits to be read counts before any deadline: the caller may have kept us from reading.
                 biased;
                 message = self.stream.next() => message,
-                () = sleep_until(dead.min(idle)) => {
-                    return if idle <= dead { Received::Idle } else { Received::Gone };
+                () = sleep_until(idle.unwrap_or(dead)) => {
+                    return if idle.is_some() { Received::Idle } else { Received::Gone };
                 }
             };
             let now = Instant::now();
@@ -153,8 +154,8 @@ impl Reader {
         }
     }
 
-    /// Changes the idle time-out, for instance once a session has started.
-    pub fn set_idle(&mut self, idle: Duration) {
+    /// Changes the idle time-out; `None`: somebody else watches.
+    pub fn set_idle(&mut self, idle: Option<Duration>) {
         self.idle = idle;
     }
 }

@@ -1,25 +1,29 @@
 //! One socket of the native protocol, from its first event to its close code.
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+mod listen;
+mod tell;
+
+use std::{sync::Arc, time::Duration};
 
 use axum::extract::ws::{Message, WebSocket};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_util::sync::CancellationToken;
 
+use self::{
+    listen::{Asked, Listener},
+    tell::Teller,
+};
 use super::{
     frames::Microphone,
     routes::NativeSettings,
-    translate::{self, Format, Frame, Offer},
-    wire::{self, ClientEvent, Incoming, ServerEvent},
+    translate::{self, Format, Offer},
+    wire::{ClientEvent, Incoming, ServerEvent},
 };
 use crate::{
     audio::Encoding,
     conversation::{
-        hub::{Attachment, Commands, Hub, Outgoing},
-        message::{CloseReason, Command, Event, SessionOptions},
+        hub::{Attachment, Hub},
+        message::CloseReason,
     },
     protocol::{
         error::{ApiError, Code, ErrorEvent},
@@ -43,7 +47,7 @@ pub struct Server {
 
 /// Serves `socket` until it ends. `waiting` is given back once a session has started.
 pub async fn serve(server: Server, socket: WebSocket, waiting: OwnedSemaphorePermit) {
-    let (mut reader, mut writer) = socket::split(socket, &server.settings.socket, server.settings.start_within);
+    let (mut reader, mut writer) = socket::split(socket, &server.settings.socket, Some(server.settings.start_within));
     let opened = tokio::select! {
         opened = open(&server, &mut reader, &mut writer) => opened,
         () = server.shutdown.cancelled() => Err(Some(Parting::new(ApiError::shutting_down(), close::GOING_AWAY))),
@@ -51,7 +55,8 @@ pub async fn serve(server: Server, socket: WebSocket, waiting: OwnedSemaphorePer
     drop(waiting);
     match opened {
         Ok(session) => {
-            reader.set_idle(server.hub.settings().idle_timeout);
+            // From here on the session knows better than the socket whether anything happens.
+            reader.set_idle(None);
             session.run(&server, reader, writer).await;
         }
         Err(Some(Parting { event, code })) => {
@@ -80,7 +85,7 @@ impl Parting {
 /// Waits for a `session.start` that can be followed, and answers it. `Err(None)`: the socket is gone.
 async fn open(server: &Server, reader: &mut Reader, writer: &mut Writer) -> Result<Session, Option<Parting>> {
     let settings = &server.settings;
-    let patience = server.hub.settings().slow_reader;
+    let patience = patience(server);
     let mut told_of_audio = false;
     loop {
         let (in_reply_to, error) = match reader.next().await {
@@ -146,32 +151,9 @@ enum Ending {
     /// Another socket resumed the session.
     Resumed,
     Gone,
-    Idle,
     TooBig,
     SlowReader,
     Shutdown,
-}
-
-impl From<WriteError> for Ending {
-    fn from(error: WriteError) -> Self {
-        match error {
-            WriteError::Slow => Self::SlowReader,
-            WriteError::Gone => Self::Gone,
-        }
-    }
-}
-
-/// What the listening half wants told.
-enum Answer {
-    Error { error: ApiError, in_reply_to: Option<String> },
-    Updated(Box<SessionOptions>),
-}
-
-/// The client's names for the requests whose failure only the session finds.
-#[derive(Default)]
-struct Asked {
-    commit: Option<String>,
-    cancel: Option<String>,
 }
 
 impl Session {
@@ -202,249 +184,78 @@ impl Session {
     }
 
     async fn run(self, server: &Server, mut reader: Reader, mut writer: Writer) {
-        let Self { mut attachment, input, output, offer } = self;
+        let Self { attachment, input, output, offer } = self;
         let session = attachment.session;
         tracing::info!(session.id = %session, resumed = attachment.resumed, "socket attached");
-        let patience = server.hub.settings().slow_reader;
-        let (answers, mut answered) = mpsc::channel(ANSWERS);
-        let asked = Mutex::new(Asked::default());
-        let ears = Ears {
+        let (answers, answered) = mpsc::channel(ANSWERS);
+        let asked = Asked::default();
+        let listener = Listener {
+            attachment: &attachment,
             microphone: Microphone::new(input.encoding, input.rate),
-            commands: attachment.commands(),
-            options: attachment.options.clone(),
+            options: attachment.options(),
             offer,
             answers,
             asked: &asked,
         };
+        let patience = patience(server);
+        let teller = Teller { attachment: &attachment, answers: answered, asked: &asked, output, patience };
         let ending = tokio::select! {
-            ending = ears.listen(&mut reader) => ending,
-            ending = tell(&mut writer, &mut attachment, &mut answered, &asked, output, patience) => ending,
-            () = server.shutdown.cancelled() => Ending::Shutdown,
+            ending = listener.listen(&mut reader) => ending,
+            ending = teller.tell(&mut writer) => ending,
+            ending = too_long_in_shutdown(server) => ending,
         };
         tracing::info!(session.id = %session, ?ending, "socket ends");
         say_goodbye(server, ending, attachment, reader, writer).await;
     }
 }
 
-/// The listening half of a socket.
-struct Ears<'a> {
-    microphone: Microphone,
-    commands: Commands,
-    /// In effect, as far as this socket asked.
-    options: SessionOptions,
-    offer: Offer,
-    answers: mpsc::Sender<Answer>,
-    asked: &'a Mutex<Asked>,
+/// How long one write may take. The session itself ends when nothing is read for its `slow_reader`; this is for what
+/// it cannot see, a last event that does not get out.
+fn patience(server: &Server) -> Duration {
+    server.hub.settings().driver.slow_reader + Duration::from_secs(1)
 }
 
-/// The session or the other half has ended; that half says how.
-struct Over;
-
-impl Ears<'_> {
-    async fn listen(mut self, reader: &mut Reader) -> Ending {
-        loop {
-            let heard = match reader.next().await {
-                Received::Gone => return Ending::Gone,
-                Received::Idle => return Ending::Idle,
-                Received::TooBig => return Ending::TooBig,
-                Received::Binary(bytes) => self.audio(&bytes).await,
-                Received::Hasty { text, wait } => {
-                    self.answer_error(ClientEvent::parse(&text).id, ApiError::rate_limited(wait)).await
-                }
-                Received::Text(text) => {
-                    let Incoming { id, event } = ClientEvent::parse(&text);
-                    match event.and_then(|event| self.translate(event)) {
-                        Ok(followed) => self.follow(followed).await,
-                        Err(error) => self.answer_error(id, error).await,
-                    }
-                }
-            };
-            if heard.is_err() {
-                return std::future::pending().await;
-            }
-        }
-    }
-
-    async fn audio(&mut self, bytes: &[u8]) -> Result<(), Over> {
-        for command in self.microphone.hear(bytes) {
-            // Waits while the session is behind; meanwhile the socket is not read and the client slows down.
-            self.commands.send(command).await.map_err(|_| Over)?;
-        }
-        Ok(())
-    }
-
-    fn translate(&mut self, event: ClientEvent) -> Result<Command, ApiError> {
-        Ok(match event {
-            ClientEvent::SessionStart(_) => {
-                return Err(ApiError::new(
-                    Code::AlreadyStarted,
-                    "the session has started",
-                    "change it with session.update, or open another socket",
-                ));
-            }
-            ClientEvent::SessionUpdate(event) => {
-                self.options = translate::update(*event, &self.options, &self.offer)?;
-                Command::Update(Box::new(self.options.clone()))
-            }
-            ClientEvent::AudioCommit(event) => {
-                self.asked.lock().unwrap_or_else(PoisonError::into_inner).commit = event.id;
-                Command::Commit
-            }
-            ClientEvent::AudioClear(_) => Command::Clear,
-            ClientEvent::TextSend(event) => translate::text(event, self.offer.max_text_chars)?,
-            ClientEvent::ReplyCancel(event) => {
-                self.asked.lock().unwrap_or_else(PoisonError::into_inner).cancel = event.id;
-                Command::Cancel(event.turn)
-            }
-            ClientEvent::PlaybackAck(event) => Command::Played { turn: event.turn, played_ms: event.played_ms },
-            ClientEvent::SessionEnd(_) => Command::End,
-        })
-    }
-
-    async fn follow(&self, command: Command) -> Result<(), Over> {
-        let updated = match &command {
-            Command::Update(options) => Some(Answer::Updated(options.clone())),
-            _ => None,
-        };
-        self.commands.send(command).await.map_err(|_| Over)?;
-        match updated {
-            Some(answer) => self.answers.send(answer).await.map_err(|_| Over),
-            None => Ok(()),
-        }
-    }
-
-    async fn answer_error(&self, in_reply_to: Option<String>, error: ApiError) -> Result<(), Over> {
-        self.answers.send(Answer::Error { error, in_reply_to }).await.map_err(|_| Over)
-    }
+/// In a shutdown the session tells its end itself; this is for the case that it does not.
+async fn too_long_in_shutdown(server: &Server) -> Ending {
+    server.shutdown.cancelled().await;
+    tokio::time::sleep(GOODBYE).await;
+    Ending::Shutdown
 }
 
-/// The telling half of a socket: the session's events, the answers of the listening half, and pings.
-async fn tell(
-    writer: &mut Writer,
-    attachment: &mut Attachment,
-    answers: &mut mpsc::Receiver<Answer>,
-    asked: &Mutex<Asked>,
-    output: Encoding,
-    patience: Duration,
-) -> Ending {
-    // An answer has taken its number and waits for the session's events with lower ones.
-    let mut held: Option<(u64, ServerEvent)> = None;
-    loop {
-        let outgoing = tokio::select! {
-            biased;
-            () = writer.ping_due() => match writer.ping(patience).await {
-                Ok(()) => continue,
-                Err(error) => return error.into(),
-            },
-            Some(answer) = answers.recv(), if held.is_none() => {
-                let seq = attachment.take_seq();
-                held = Some((seq, numbered(answer, seq)));
-                continue;
-            }
-            outgoing = attachment.next() => match outgoing {
-                Some(outgoing) => Some(outgoing),
-                None => return Ending::Resumed,
-            },
-            () = std::future::ready(()), if held.is_some() => None,
-        };
-        let due = outgoing.as_ref().is_none_or(|outgoing| held.as_ref().is_some_and(|(seq, _)| outgoing.seq > *seq));
-        if due
-            && let Some((_, event)) = held.take()
-            && let Err(error) = write(writer, &event, patience).await
-        {
-            return error.into();
-        }
-        let Some(outgoing) = outgoing else { continue };
-        if let Event::Closed { reason, .. } = outgoing.event {
-            return Ending::Over { seq: outgoing.seq, reason };
-        }
-        if let Err(error) = write_outgoing(writer, outgoing, asked, output, patience).await {
-            return error.into();
-        }
-    }
-}
-
-fn numbered(answer: Answer, seq: u64) -> ServerEvent {
-    match answer {
-        Answer::Error { error, in_reply_to } => ServerEvent::Error(ErrorEvent { in_reply_to, ..error.event(seq) }),
-        Answer::Updated(options) => translate::updated(seq, &options),
-    }
-}
-
-async fn write_outgoing(
-    writer: &mut Writer,
-    outgoing: Outgoing,
-    asked: &Mutex<Asked>,
-    output: Encoding,
-    patience: Duration,
-) -> Result<(), WriteError> {
-    match translate::event(outgoing, output) {
-        None => Ok(()),
-        Some(Frame::Audio(bytes)) => writer.write(Message::Binary(bytes.into()), patience).await,
-        Some(Frame::Text(mut event)) => {
-            if let ServerEvent::Error(error) = &mut *event {
-                let mut asked = asked.lock().unwrap_or_else(PoisonError::into_inner);
-                match error.code {
-                    Code::NothingToCommit => error.in_reply_to = asked.commit.take(),
-                    Code::NothingToCancel => error.in_reply_to = asked.cancel.take(),
-                    _ => {}
-                }
-            }
-            write(writer, &event, patience).await
-        }
-    }
-}
-
-/// The last events and the close code. Afterwards the session is let go: it waits for a resume, or it is over.
+/// The last events and the close code. Afterwards the session is let go: it is over, or it waits for a resume.
 async fn say_goodbye(server: &Server, ending: Ending, attachment: Attachment, reader: Reader, mut writer: Writer) {
-    let settings = server.hub.settings();
-    let (error, closed, code, reason) = match ending {
+    let settings = &server.hub.settings().driver;
+    let slow_reader = || Some(ApiError::slow_reader(settings.slow_reader));
+    let (error, code, reason) = match ending {
         Ending::Gone => return,
-        Ending::Resumed => (None, None, close::NORMAL, "resumed"),
+        Ending::Resumed => (None, close::NORMAL, "resumed"),
         Ending::TooBig => {
             let error = ApiError::message_too_big(server.settings.socket.max_message_bytes);
-            (Some(error), None, close::TOO_BIG, "message_too_big")
+            (Some(error), close::TOO_BIG, "message_too_big")
         }
-        Ending::Over { reason: reason @ CloseReason::ClientEnded, .. } => {
-            (None, Some(reason), close::NORMAL, "client_ended")
-        }
-        Ending::Over { reason: reason @ CloseReason::Abandoned, .. } => {
-            (None, Some(reason), close::NORMAL, "abandoned")
-        }
-        Ending::Idle | Ending::Over { reason: CloseReason::Idle, .. } => {
-            (Some(ApiError::idle(settings.idle_timeout)), Some(CloseReason::Idle), close::IDLE, "idle")
-        }
-        // Found at the socket, the session stays to be resumed.
-        Ending::SlowReader => {
-            (Some(ApiError::slow_reader(settings.slow_reader)), None, close::SLOW_READER, "slow_reader")
-        }
-        Ending::Over { reason: CloseReason::SlowReader, .. } => (
-            Some(ApiError::slow_reader(settings.slow_reader)),
-            Some(CloseReason::SlowReader),
-            close::SLOW_READER,
-            "slow_reader",
-        ),
-        Ending::Shutdown | Ending::Over { reason: CloseReason::Shutdown, .. } => {
-            (Some(ApiError::shutting_down()), Some(CloseReason::Shutdown), close::GOING_AWAY, "shutting_down")
-        }
+        Ending::SlowReader => (slow_reader(), close::SLOW_READER, "slow_reader"),
+        Ending::Shutdown => (Some(ApiError::shutting_down()), close::GOING_AWAY, "shutting_down"),
+        Ending::Over { reason, .. } => match reason {
+            CloseReason::ClientEnded => (None, close::NORMAL, "client_ended"),
+            CloseReason::Abandoned => (None, close::NORMAL, "abandoned"),
+            CloseReason::Idle => (Some(ApiError::idle(settings.idle_timeout)), close::IDLE, "idle"),
+            CloseReason::SlowReader => (slow_reader(), close::SLOW_READER, "slow_reader"),
+            CloseReason::Shutdown => (Some(ApiError::shutting_down()), close::GOING_AWAY, "shutting_down"),
+        },
     };
-    if ending == Ending::Idle {
-        // Nobody is there: there is nothing to keep for a resume. If the session is gone or stuck, so be it.
-        let _ = tokio::time::timeout(GOODBYE, attachment.commands().send(Command::End)).await;
-    }
-    let mut numbers = match ending {
-        Ending::Over { seq, .. } => Some(seq),
-        _ => None,
+    // `session.closed` is the last event, so an error goes before it and takes its number.
+    let (error, closed) = match (error, ending) {
+        (Some(error), Ending::Over { seq, reason }) => (Some(error.event(seq)), Some((attachment.take_seq(), reason))),
+        (None, Ending::Over { seq, reason }) => (None, Some((seq, reason))),
+        (error, _) => (error.map(|error| error.event(attachment.take_seq())), None),
     };
-    let mut next_seq = || numbers.take().unwrap_or_else(|| attachment.take_seq());
-    let error = error.map(|error| ServerEvent::Error(error.event(next_seq())));
-    let closed = closed.map(|reason| ServerEvent::SessionClosed {
-        seq: next_seq(),
+    let closed = closed.map(|(seq, reason)| ServerEvent::SessionClosed {
+        seq,
         session_id: attachment.session,
-        reason: wire::CloseReason::from(reason),
+        reason: reason.into(),
     });
     drop(attachment);
-    for event in error.iter().chain(&closed) {
+    for event in error.map(ServerEvent::Error).iter().chain(&closed) {
         if write(&mut writer, event, GOODBYE).await.is_err() {
             return;
         }

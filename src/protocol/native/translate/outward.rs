@@ -79,16 +79,16 @@ pub fn ready(
     engines: &Engines,
     limits: wire::Limits,
 ) -> wire::ServerEvent {
-    let options = &attachment.options;
+    let options = attachment.options();
     wire::ServerEvent::SessionReady(Box::new(wire::SessionReady {
-        seq: attachment.first_seq,
+        seq: attachment.take_seq(),
         session_id: attachment.session,
         conversation_id: attachment.conversation,
         resumed: attachment.resumed,
         mode: options.mode.into(),
         audio: wire::Format { encoding: input.encoding, sample_rate: input.rate.hz() },
         output: wire::Format { encoding: output, sample_rate: options.output_rate.hz() },
-        language: wire_language(options),
+        language: wire_language(&options),
         voice: options.voice.clone(),
         speed: options.speed,
         words: options.words,
@@ -131,9 +131,9 @@ pub fn limits(hub: &HubSettings, max_message_bytes: usize, max_text_chars: usize
     wire::Limits {
         max_message_bytes: max_message_bytes as u64,
         max_text_chars: max_text_chars as u64,
-        idle_timeout_ms: ms(hub.idle_timeout),
-        resume_window_ms: ms(hub.resume_window),
-        audio_ahead_ms: ms(hub.audio_ahead),
+        idle_timeout_ms: ms(hub.driver.idle_timeout),
+        resume_window_ms: ms(hub.driver.resume_window),
+        audio_ahead_ms: ms(hub.driver.audio_ahead),
     }
 }
 
