@@ -1,0 +1,217 @@
+//! From the wire: wishes, checked.
+
+use std::ops::RangeInclusive;
+
+use super::Format;
+use crate::{
+    audio::{Encoding, SampleRate},
+    conversation::message::{Command, Mode, SessionOptions, TurnDetection},
+    engine::VoiceInfo,
+    model::ConversationId,
+    protocol::{error::ApiError, native::wire},
+};
+
+/// Input and output where `session.start` does not say.
+const DEFAULT_INPUT_RATE: u32 = 16_000;
+const SPEED: RangeInclusive<f32> = 0.25..=4.0;
+/// A system prompt longer than this would crowd out the conversation.
+const MAX_INSTRUCTIONS_CHARS: usize = 20_000;
+const THRESHOLD: RangeInclusive<f32> = 0.0..=1.0;
+const PREFIX_MS: RangeInclusive<u32> = 0..=2_000;
+const SOFT_SILENCE_MS: RangeInclusive<u32> = 60..=5_000;
+const SILENCE_MS: RangeInclusive<u32> = 100..=10_000;
+
+/// What wishes are checked against.
+#[derive(Debug, Clone)]
+pub struct Offer {
+    /// What a session gets that wishes for nothing.
+    pub defaults: SessionOptions,
+    /// Languages the recogniser knows; empty: any.
+    pub languages: Vec<String>,
+    pub voices: Vec<VoiceInfo>,
+    pub max_text_chars: usize,
+}
+
+/// A `session.start` that may be followed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Start {
+    pub options: SessionOptions,
+    pub input: Format,
+    pub output: Encoding,
+    pub conversation: Option<ConversationId>,
+    pub resume: Option<wire::Resume>,
+}
+
+pub fn start(event: wire::SessionStart, offer: &Offer) -> Result<Start, ApiError> {
+    let input = format(event.audio, DEFAULT_INPUT_RATE, "audio")?;
+    let output = format(event.output, offer.defaults.output_rate.hz(), "output")?;
+    let mut options = offer.defaults.clone();
+    if let Some(mode) = event.mode {
+        options.mode = match mode {
+            wire::Mode::Converse => Mode::Converse,
+            wire::Mode::Transcribe => Mode::Transcribe,
+        };
+    }
+    options.output_rate = output.rate;
+    let wishes = wire::SessionUpdate {
+        id: None,
+        language: event.language,
+        voice: event.voice,
+        speed: event.speed,
+        instructions: event.instructions,
+        words: event.words,
+        speak: event.speak,
+        turn_detection: event.turn_detection,
+    };
+    Ok(Start {
+        options: update(wishes, &options, offer)?,
+        input,
+        output: output.encoding,
+        conversation: event.conversation_id,
+        resume: event.resume,
+    })
+}
+
+/// `current` with what is wished for changed.
+pub fn update(event: wire::SessionUpdate, current: &SessionOptions, offer: &Offer) -> Result<SessionOptions, ApiError> {
+    let mut options = current.clone();
+    if let Some(language) = event.language {
+        options.language = wished_language(language, offer)?;
+    }
+    if let Some(voice) = event.voice {
+        options.voice = Some(wished_voice(voice, offer)?);
+    }
+    if let Some(speed) = event.speed {
+        within("speed", speed, &SPEED)?;
+        options.speed = speed;
+    }
+    if let Some(instructions) = event.instructions {
+        let length = instructions.chars().count();
+        if length > MAX_INSTRUCTIONS_CHARS {
+            return Err(ApiError::invalid(
+                "instructions",
+                format!("{length} characters are too many"),
+                format!("at most {MAX_INSTRUCTIONS_CHARS}"),
+            ));
+        }
+        options.instructions = Some(instructions);
+    }
+    options.words = event.words.unwrap_or(options.words);
+    options.speak = event.speak.unwrap_or(options.speak);
+    if let Some(wish) = event.turn_detection {
+        options.turn_detection = turn_detection(wish)?;
+    }
+    Ok(options)
+}
+
+/// A typed utterance.
+pub fn text(event: wire::TextSend, max_chars: usize) -> Result<Command, ApiError> {
+    let length = event.text.chars().count();
+    if event.text.trim().is_empty() || length > max_chars {
+        return Err(ApiError::invalid(
+            "text",
+            format!("must have 1 to {max_chars} characters that are not all spaces, has {length}"),
+            "send a longer text in pieces",
+        ));
+    }
+    Ok(Command::Text(event.text))
+}
+
+fn format(wish: Option<wire::PartialFormat>, default_rate: u32, field: &str) -> Result<Format, ApiError> {
+    let wish = wish.unwrap_or_default();
+    let rate = SampleRate::new(wish.sample_rate.unwrap_or(default_rate)).map_err(|error| {
+        ApiError::invalid(&format!("{field}.sample_rate"), error, "declare the rate your audio system runs at")
+    })?;
+    Ok(Format { encoding: wish.encoding.unwrap_or_default(), rate })
+}
+
+fn wished_language(language: String, offer: &Offer) -> Result<Option<String>, ApiError> {
+    if language == "auto" {
+        return Ok(None);
+    }
+    // Whisper knows a few languages that have three letters only.
+    if !matches!(language.len(), 2 | 3) || !language.bytes().all(|byte| byte.is_ascii_lowercase()) {
+        return Err(ApiError::invalid(
+            "language",
+            "must be an ISO 639-1 code or auto",
+            "two lower-case letters, such as en",
+        ));
+    }
+    if !offer.languages.is_empty() && !offer.languages.contains(&language) {
+        return Err(ApiError::invalid(
+            "language",
+            format!("the recogniser in use does not know {language}"),
+            format!("use one of {}, or a recogniser that knows more", few(&offer.languages)),
+        ));
+    }
+    Ok(Some(language))
+}
+
+fn wished_voice(voice: String, offer: &Offer) -> Result<String, ApiError> {
+    if offer.voices.iter().any(|known| known.id == voice) {
+        return Ok(voice);
+    }
+    let ids: Vec<_> = offer.voices.iter().map(|known| known.id.clone()).collect();
+    Err(ApiError::invalid("voice", "no such voice", format!("use one of {}; session.ready lists them all", few(&ids))))
+}
+
+fn few(names: &[String]) -> String {
+    const MOST: usize = 12;
+    match names.len() {
+        0 => "none".to_owned(),
+        1..=MOST => names.join(", "),
+        more => format!("{} and {} more", names[..MOST].join(", "), more - MOST),
+    }
+}
+
+fn turn_detection(wish: wire::TurnDetection) -> Result<TurnDetection, ApiError> {
+    let field = |name: &str| format!("turn_detection.{name}");
+    if wish.kind == Some(wire::TurnDetectionKind::Manual) {
+        let bare = wire::TurnDetection { kind: wish.kind, ..wire::TurnDetection::default() };
+        if wish != bare {
+            return Err(ApiError::invalid(
+                "turn_detection",
+                "type manual has no further fields",
+                "leave them out, or use type vad",
+            ));
+        }
+        return Ok(TurnDetection::Manual);
+    }
+    let TurnDetection::Voice { threshold, prefix_ms, soft_silence_ms, silence_ms, adaptive, interrupt, respond } =
+        TurnDetection::default()
+    else {
+        return Ok(TurnDetection::Manual);
+    };
+    let threshold = wish.threshold.unwrap_or(threshold);
+    let prefix_ms = wish.prefix_ms.unwrap_or(prefix_ms);
+    let silence_ms = wish.silence_ms.unwrap_or(silence_ms);
+    let soft_silence_ms = wish.soft_silence_ms.unwrap_or(soft_silence_ms.min(silence_ms));
+    within(&field("threshold"), threshold, &THRESHOLD)?;
+    within(&field("prefix_ms"), prefix_ms, &PREFIX_MS)?;
+    within(&field("soft_silence_ms"), soft_silence_ms, &SOFT_SILENCE_MS)?;
+    within(&field("silence_ms"), silence_ms, &SILENCE_MS)?;
+    if soft_silence_ms > silence_ms {
+        return Err(ApiError::invalid(
+            &field("soft_silence_ms"),
+            format!("{soft_silence_ms} is more than silence_ms, {silence_ms}"),
+            "the answer is prepared before the turn ends, so it must be at most silence_ms",
+        ));
+    }
+    Ok(TurnDetection::Voice {
+        threshold,
+        prefix_ms,
+        soft_silence_ms,
+        silence_ms,
+        adaptive: wish.adaptive.unwrap_or(adaptive),
+        interrupt: wish.interrupt.unwrap_or(interrupt),
+        respond: wish.respond.unwrap_or(respond),
+    })
+}
+
+fn within<T: PartialOrd + std::fmt::Display>(field: &str, value: T, range: &RangeInclusive<T>) -> Result<(), ApiError> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    let (low, high) = (range.start(), range.end());
+    Err(ApiError::invalid(field, format!("must be {low} to {high}, not {value}"), "choose a value within the range"))
+}
