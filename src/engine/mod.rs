@@ -10,6 +10,7 @@ pub mod espeak;
 pub mod ollama;
 pub mod openai_chat;
 pub mod piper;
+pub mod speech;
 pub mod vad;
 pub mod whisper;
 pub mod worker;
