@@ -5,7 +5,7 @@
 
 use std::{
     ffi::OsString,
-    fmt,
+    fmt::{self, Write as _},
     net::{SocketAddr, ToSocketAddrs},
     path::PathBuf,
 };
@@ -65,6 +65,9 @@ pub struct Settings {
     /// Further origins whose pages may connect, comma-separated (`https://voice.example.org`); the server's own always may
     #[arg(long, env = "CORS_ALLOWED_ORIGINS", value_delimiter = ',', global = true, help_heading = "Server")]
     pub cors_allowed_origins: Vec<String>,
+    /// Host names the server answers to, comma-separated; empty: any where BIND is open to the network, else this machine's own
+    #[arg(long, env = "ALLOWED_HOSTS", value_delimiter = ',', global = true, help_heading = "Server")]
+    pub allowed_hosts: Vec<String>,
     /// Sessions at once; one more is refused with a time to try again
     #[arg(long, env = "MAX_SESSIONS", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=10_000), global = true, help_heading = "Server")]
     pub max_sessions: u32,
@@ -124,16 +127,35 @@ pub struct Settings {
     #[arg(long, env = "LLM_MODEL_NAME", default_value = "qwen2.5:7b", global = true, help_heading = "Chat")]
     pub llm_model_name: String,
     /// Where Ollama listens
-    #[arg(long, env = "OLLAMA_BASE_URL", default_value = "http://localhost:11434", global = true, help_heading = "Chat")]
+    #[arg(
+        long,
+        env = "OLLAMA_BASE_URL",
+        default_value = "http://localhost:11434",
+        global = true,
+        help_heading = "Chat"
+    )]
     pub ollama_base_url: String,
     /// Base address of an OpenAI-compatible chat server (vLLM, llama.cpp server, LM Studio), with its `/v1`
-    #[arg(long, env = "LLM_BASE_URL", default_value = "http://localhost:8000/v1", global = true, help_heading = "Chat")]
+    #[arg(
+        long,
+        env = "LLM_BASE_URL",
+        default_value = "http://localhost:8000/v1",
+        global = true,
+        help_heading = "Chat"
+    )]
     pub llm_base_url: String,
     /// Key for that server
     #[arg(long, env = "LLM_API_KEY", default_value = "", hide_env_values = true, global = true, help_heading = "Chat")]
     pub llm_api_key: String,
     /// How long Ollama keeps the model loaded after use (`10m`, `-1` for ever)
-    #[arg(long, env = "LLM_KEEP_ALIVE", default_value = "30m", allow_hyphen_values = true, global = true, help_heading = "Chat")]
+    #[arg(
+        long,
+        env = "LLM_KEEP_ALIVE",
+        default_value = "30m",
+        allow_hyphen_values = true,
+        global = true,
+        help_heading = "Chat"
+    )]
     pub llm_keep_alive: String,
     /// Longest reply in tokens
     #[arg(long, env = "LLM_MAX_TOKENS", default_value_t = 400, value_parser = clap::value_parser!(u32).range(1..=8_192), global = true, help_heading = "Chat")]
@@ -225,7 +247,8 @@ impl Config {
     /// # Errors
     /// As [`load`](Self::load).
     pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<(Action, Self), ConfigError> {
-        let clap_error = |error: clap::Error| ConfigError { text: error.render().to_string(), help: !error.use_stderr() };
+        let clap_error =
+            |error: clap::Error| ConfigError { text: error.render().to_string(), help: !error.use_stderr() };
         let command = Cli::command();
         let matches = command.clone().try_get_matches_from(arguments).map_err(clap_error)?;
         let cli = Cli::from_arg_matches(&matches).map_err(clap_error)?;
@@ -235,12 +258,12 @@ impl Config {
     }
 
     fn check(settings: Settings, lines: Vec<Line>) -> Result<Self, ConfigError> {
-        let bind = settings
-            .bind
-            .to_socket_addrs()
-            .ok()
-            .and_then(|mut found| found.next())
-            .ok_or_else(|| ConfigError::new(format!("error: BIND is not an address with a port: {}\nhint: 127.0.0.1:8080", settings.bind)))?;
+        let bind = settings.bind.to_socket_addrs().ok().and_then(|mut found| found.next()).ok_or_else(|| {
+            ConfigError::new(format!(
+                "error: BIND is not an address with a port: {}\nhint: 127.0.0.1:8080",
+                settings.bind
+            ))
+        })?;
         if !bind.ip().is_loopback() && !settings.open_to_network {
             return Err(ConfigError::new(format!(
                 "error: BIND={bind} would let anyone who reaches this machine use the server\nhint: bind 127.0.0.1 behind a reverse proxy, or say OPEN_TO_NETWORK=true"
@@ -264,10 +287,12 @@ impl Config {
     #[must_use]
     pub fn redacted(&self) -> String {
         let width = self.lines.iter().map(|line| line.name.len() + line.value.len() + 1).max().unwrap_or(0).min(60);
-        self.lines
-            .iter()
-            .map(|line| format!("{:width$}  # {}\n", format!("{}={}", line.name, line.value), line.source))
-            .collect()
+        let mut text = String::new();
+        for Line { name, value, source } in &self.lines {
+            let setting = format!("{name}={value}");
+            let _ = writeln!(text, "{setting:width$}  # {source}"); // a String takes everything
+        }
+        text
     }
 }
 
@@ -286,8 +311,11 @@ fn lines(command: &clap::Command, matches: &clap::ArgMatches) -> Vec<Line> {
             let name = arg.get_env()?.to_str()?.to_owned();
             let id = arg.get_id().as_str();
             let found = deepest.try_get_raw(id).ok().flatten().map(|raw| (deepest, raw));
-            let (matches, raw) = found.or_else(|| Some((matches, matches.try_get_raw(id).ok().flatten()?))).map_or((matches, None), |(m, r)| (m, Some(r)));
-            let value = raw.map(|raw| raw.map(|part| part.to_string_lossy()).collect::<Vec<_>>().join(",")).unwrap_or_default();
+            let (matches, raw) = found
+                .or_else(|| Some((matches, matches.try_get_raw(id).ok().flatten()?)))
+                .map_or((matches, None), |(m, r)| (m, Some(r)));
+            let value =
+                raw.map(|raw| raw.map(|part| part.to_string_lossy()).collect::<Vec<_>>().join(",")).unwrap_or_default();
             let secret = arg.is_hide_env_values_set() && !value.is_empty();
             let source = match matches.try_contains_id(id).ok().and_then(|_| matches.value_source(id)) {
                 Some(ValueSource::CommandLine) => "flag",
@@ -318,7 +346,8 @@ fn load_env_file() -> Result<(), ConfigError> {
 }
 
 /// Beginnings of names that belong to others.
-const FOREIGN: &[&str] = &["RUST_", "CARGO_", "COMPOSE_", "DOCKER_", "CUDA_", "OMP_", "HF_", "OLLAMA_", "TZ", "HTTP", "NO_PROXY"];
+const FOREIGN: &[&str] =
+    &["RUST_", "CARGO_", "COMPOSE_", "DOCKER_", "CUDA_", "OMP_", "HF_", "OLLAMA_", "TZ", "HTTP", "NO_PROXY"];
 
 fn closest(name: &str, known: &[String]) -> String {
     let common = |a: &str| a.chars().zip(name.chars()).take_while(|(a, b)| a == b).count();
@@ -377,7 +406,10 @@ mod tests {
         let (_, config) = parse("aigolos config --llm-api-key hush-hush --max-sessions 3").expect("valid");
         let printed = config.redacted();
         assert!(!printed.contains("hush-hush") && printed.contains("LLM_API_KEY=***"), "{printed}");
-        assert!(printed.lines().any(|line| line.starts_with("MAX_SESSIONS=3") && line.ends_with("# flag")), "{printed}");
+        assert!(
+            printed.lines().any(|line| line.starts_with("MAX_SESSIONS=3") && line.ends_with("# flag")),
+            "{printed}"
+        );
     }
 
     #[test]

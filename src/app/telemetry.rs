@@ -9,7 +9,8 @@ use super::config::Config;
 /// Starts logging. A filter that does not parse falls back to `info` and says so.
 pub fn start(config: &Config) {
     let settings = &config.settings;
-    let wanted = if settings.debug && settings.log_level == "info" { "aigolos=debug,info" } else { &settings.log_level };
+    let wanted =
+        if settings.debug && settings.log_level == "info" { "aigolos=debug,info" } else { &settings.log_level };
     let filter = EnvFilter::try_new(wanted).unwrap_or_else(|error| {
         eprintln!("warning: LOG_LEVEL is not a filter ({error}); using info");
         EnvFilter::new("info")

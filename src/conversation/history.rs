@@ -177,9 +177,13 @@ pub fn estimate_tokens(text: &str) -> usize {
         .chars()
         .map(|c| match u32::from(c) {
             0..=0x024f | 0x2000..=0x206f => 1,
-            0x1100..=0x11ff | 0x2e80..=0x9fff | 0xac00..=0xd7af | 0xf900..=0xfaff | 0xff00..=0xffef => 4,
+            0x1100..=0x11ff
+            | 0x2e80..=0x9fff
+            | 0xac00..=0xd7af
+            | 0xf900..=0xfaff
+            | 0xff00..=0xffef
+            | 0x2_0000..=0x3_ffff => 4,
             0x1_f000..=0x1_faff => 8,
-            0x2_0000..=0x3_ffff => 4,
             _ => 2,
         })
         .sum();

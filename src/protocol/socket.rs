@@ -259,3 +259,6 @@ pub async fn farewell(mut reader: Reader, mut writer: Writer, code: u16, reason:
         () = sleep_until(deadline) => {}
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -192,7 +192,7 @@ impl Driver {
 
     fn timings(&mut self, reply: &ReplyRun) -> Timings {
         let Some(clock) = self.clock(reply.turn) else { return Timings::default() };
-        let at = |moment: Option<Instant>| moment.and_then(|moment| clock.ms_at(moment));
+        let at = |moment: Option<Instant>| moment.map(|moment| clock.ms_at(moment));
         Timings {
             first_token_ms: at(reply.first_token),
             first_sentence_ms: at(reply.first_sentence),

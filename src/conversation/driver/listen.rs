@@ -71,10 +71,9 @@ impl Driver {
 
     /// For a client that stopped sending in mid-speech: silence, 20 ms per 20 ms.
     pub(super) fn insert_silence(&mut self) {
-        if self.open.is_none() || self.last_frame.elapsed() < self.settings.starvation {
-            return;
-        }
-        let due = (self.last_frame.elapsed() - self.settings.starvation).as_millis() as u32;
+        let overdue = self.last_frame.elapsed().checked_sub(self.settings.starvation);
+        let Some(overdue) = overdue.filter(|_| self.open.is_some()) else { return };
+        let due = overdue.as_millis() as u32;
         for frame in self.framer.push(&Mono16k::silence(due.clamp(FRAME_MS, 200))) {
             self.inserted_ms += u64::from(FRAME_MS);
             self.last_frame += Duration::from_millis(u64::from(FRAME_MS));
@@ -273,8 +272,8 @@ impl Driver {
         self.heard_audio = false;
         self.outbox.push(Event::SpeechStopped { turn, at_ms: speech.end_ms });
         let mut clock = TurnClock { turn, speech_end: speech.last_voice, timings: Timings::default() };
-        clock.timings.soft_end_ms = speech.soft_end.and_then(|at| clock.ms_at(at));
-        clock.timings.hard_end_ms = clock.ms_at(Instant::now());
+        clock.timings.soft_end_ms = speech.soft_end.map(|at| clock.ms_at(at));
+        clock.timings.hard_end_ms = Some(clock.ms_at(Instant::now()));
         self.keep_clock(clock);
         self.closing.push(speech);
     }
@@ -286,7 +285,7 @@ impl Driver {
         let (start_ms, end_ms) = (speech.start_ms, speech.end_ms);
         let final_at = speech.final_at;
         if let Some(clock) = self.clock(turn) {
-            clock.timings.final_transcript_ms = final_at.and_then(|at| clock.ms_at(at));
+            clock.timings.final_transcript_ms = final_at.map(|at| clock.ms_at(at));
         }
         let words = if self.options.words { found.words } else { Vec::new() };
         self.outbox.push(Event::Final { turn, text, words, start_ms, end_ms, rejected: found.rejected });

@@ -59,8 +59,8 @@ pub struct DriverSettings {
 impl Default for DriverSettings {
     fn default() -> Self {
         Self {
-            idle_timeout: Duration::from_secs(300),
-            resume_window: Duration::from_secs(60),
+            idle_timeout: Duration::from_mins(5),
+            resume_window: Duration::from_mins(1),
             slow_reader: Duration::from_secs(10),
             audio_ahead: Duration::from_millis(300),
             starvation: Duration::from_millis(300),
@@ -82,8 +82,8 @@ struct TurnClock {
 }
 
 impl TurnClock {
-    fn ms_at(&self, at: Instant) -> Option<u32> {
-        Some(at.saturating_duration_since(self.speech_end).as_millis() as u32)
+    fn ms_at(&self, at: Instant) -> u32 {
+        at.saturating_duration_since(self.speech_end).as_millis() as u32
     }
 }
 

@@ -6,7 +6,7 @@ use jiff::{
     tz::TimeZone,
 };
 
-use super::{spell, words::Heard};
+use super::{spell, talk::WEATHER, words::Heard};
 
 const DAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 const MONTHS: [&str; 12] = [
@@ -34,7 +34,7 @@ const CITIES: [(&str, &str, &str); 6] = [
 
 /// Answers a question about the time, the day, the date, the month or the year.
 pub(super) fn answer(heard: &Heard, now: &Zoned) -> Option<String> {
-    if heard.any(&["alarm", "wake me", "remind me"]) {
+    if heard.any(&["alarm", "wake me", "remind me", "favorite", "my day"]) || heard.any(&WEATHER) {
         return None;
     }
     let today = now.date();

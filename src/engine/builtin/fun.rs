@@ -46,6 +46,8 @@ pub(super) fn answer(heard: &Heard, earlier: &[Message], now: &Zoned) -> Option<
         return Some("Wonderful. I'm listening.".into());
     } else if heard.any(&["joke", "jokes", "make me laugh", "something funny"])
         && !heard.any(&["i like", "i love", "not like"])
+        || heard.any(&["yes", "yeah", "sure", "okay"])
+            && replies(earlier).next().is_some_and(|reply| reply.contains("Would you like a joke?"))
     {
         &JOKES
     } else if heard.any(&["story"]) {
@@ -78,8 +80,8 @@ pub(super) fn answer(heard: &Heard, earlier: &[Message], now: &Zoned) -> Option<
 /// The entry after the one used last, so that nothing is told twice in a row. A reply that was cut short still counts
 /// by its beginning; one that was not heard at all does not.
 pub(super) fn in_turn<'a>(list: &[&'a str], earlier: &[Message]) -> &'a str {
-    let last = replies(earlier).find_map(|reply| list.iter().position(|entry| tells(reply, entry)));
-    last.map_or(list[0], |index| list[(index + 1) % list.len()])
+    let told = replies(earlier).find_map(|reply| list.iter().position(|entry| tells(reply, entry)));
+    told.map_or(list[0], |index| list[(index + 1) % list.len()])
 }
 
 fn last_list(earlier: &[Message]) -> Option<&'static [&'static str]> {
@@ -98,7 +100,7 @@ fn tells(reply: &str, entry: &str) -> bool {
 
 /// A number below `sides` that nobody can foresee: the clock's finest digits.
 fn chance(now: &Zoned, sides: u64) -> u64 {
-    now.timestamp().subsec_nanosecond().unsigned_abs() as u64 / 1000 % sides
+    u64::from(now.timestamp().subsec_nanosecond().unsigned_abs()) / 1000 % sides
 }
 
 #[cfg(test)]

@@ -82,7 +82,7 @@ fn told_name(said: &str, asked: bool) -> Option<String> {
     }
     let mut name: String = first.chars().take(24).collect();
     if !capital(&name) {
-        name = super::spell::sentence(&name).trim_end_matches('.').to_owned();
+        super::spell::sentence(&name).trim_end_matches('.').clone_into(&mut name);
     }
     if let Some(second) = words.get(at + 1).filter(|word| capital(word) && lower[at + 1] != "i") {
         name.extend(std::iter::once(' ').chain(second.chars().take(24)));

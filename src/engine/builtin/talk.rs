@@ -17,10 +17,29 @@ const UNKNOWN: [&str; 4] = [
     "I don't understand that yet. Say help, and I tell you what I can do.",
     "Good question, but I don't know. I can count, or tell you a story.",
 ];
+pub(super) const WEATHER: [&str; 9] =
+    ["weather", "rain", "snow", "raining", "snowing", "temperature", "sunny", "cloudy", "windy"];
 pub(super) const MOODS: [&str; 17] = [
     "happy", "sad", "tired", "hungry", "fine", "good", "great", "okay", "ready", "busy", "bored", "well", "sorry",
     "cold", "hot", "warm", "not",
 ];
+const DEVICES: [&str; 13] = [
+    "light",
+    "lights",
+    "lamp",
+    "fan",
+    "heater",
+    "brighter",
+    "darker",
+    "door",
+    "window",
+    "garage",
+    "everything",
+    "the color",
+    "make it",
+];
+const ORDERS: [&str; 11] =
+    ["turn", "switch", "dim", "make", "set", "open", "close", "lights on", "lights off", "change", "is the"];
 const FAVORITES: [(&str, &str); 9] = [
     ("color", "My favorite color is blue."),
     ("song", "My favorite song is la la la."),
@@ -52,8 +71,8 @@ pub(super) fn answer(heard: &Heard, earlier: &[Message]) -> Option<String> {
         .or_else(|| about_me(heard))
         .or_else(|| about_you(heard))
         .or_else(|| cannot(heard))
-        .or_else(|| steering(heard))
         .or_else(|| only_numbers(heard))
+        .or_else(|| steering(heard))
 }
 
 /// For whatever nothing else answered.
@@ -79,6 +98,9 @@ fn greeting(heard: &Heard, earlier: &[Message]) -> Option<String> {
     }
     if heard.any(&["thanks", "thank you"]) && !heard.any(&["no thanks", "no thank you"]) {
         return Some("You're welcome.".into());
+    }
+    if heard.words().next() == Some("have") {
+        return Some("Thank you. You too.".into());
     }
     let part = heard.one_of(&["good morning", "good afternoon", "good evening"]);
     if let Some(part) = part {
@@ -110,7 +132,14 @@ fn about_me(heard: &Heard) -> Option<String> {
             "I am very new. I have no years yet."
         } else if heard.any(&["where are you", "where am i"]) {
             "I am in this computer, and you are with me."
-        } else if heard.any(&["hear me", "are you there", "understand me", "are you listening", "are you ready"]) {
+        } else if heard.any(&[
+            "hear me",
+            "are you there",
+            "understand me",
+            "are you listening",
+            "are you ready",
+            "do you understand",
+        ]) {
             "Yes, I hear you."
         } else if let Some(rest) = heard.after("favorite").filter(|_| heard.any(&["your favorite"])) {
             let topic = rest.split(' ').next().unwrap_or_default();
@@ -124,6 +153,10 @@ fn about_me(heard: &Heard) -> Option<String> {
             "Thank you, but I am a computer. And you?"
         } else if heard.any(&["do you have", "how many"]) {
             "I have nothing but a few words."
+        } else if heard.any(&["did you do"]) {
+            "I was here, in this computer."
+        } else if heard.any(&["are you"]) {
+            "I am fine, thank you."
         } else if heard.any(&["do you know", "who is"]) {
             "No, I don't know anything about that."
         } else if heard.any(&["what do you like", "what do you think", "what do you want"]) {
@@ -138,39 +171,15 @@ fn about_me(heard: &Heard) -> Option<String> {
 fn cannot(heard: &Heard) -> Option<String> {
     let said = if heard.any(&["alarm", "wake me", "remind me"]) {
         "I can't wake you up, and I can't ring. I can only start a timer and tell you how much time is left."
-    } else if heard.any(&["weather", "rain", "snow", "raining", "snowing", "temperature", "sunny", "cloudy", "windy"]) {
+    } else if heard.any(&WEATHER) {
         "I can't see the weather. I have no window to the world."
-    } else if heard.any(&["music", "song", "jazz", "volume", "louder", "quieter", "radio", "television"])
+    } else if heard.any(&["music", "song", "jazz", "volume", "radio", "television"])
         && !heard.any(&["i like", "i love", "my favorite", "not like"])
     {
         "I can't play music or turn the volume. I can only sing a little."
-    } else if heard.any(&[
-        "light",
-        "lights",
-        "lamp",
-        "fan",
-        "heater",
-        "brighter",
-        "darker",
-        "door",
-        "window",
-        "garage",
-        "everything",
-    ]) && heard.any(&[
-        "turn",
-        "switch",
-        "dim",
-        "make",
-        "set",
-        "open",
-        "close",
-        "lights on",
-        "lights off",
-        "change",
-        "is the",
-    ]) {
+    } else if heard.any(&DEVICES) && heard.any(&ORDERS) {
         "I can't do that. There is no light and no door on my computer."
-    } else if heard.any(&["slower", "faster", "slow down", "speak up"]) {
+    } else if heard.any(&["slower", "faster", "slow down", "so fast", "speak up", "louder", "quieter"]) {
         "I can't change how fast or loud I speak. You can, on the page."
     } else if heard.any(&["where is", "what color", "can you see", "what is that", "what is this"]) {
         "I don't know. I can hear you, but I can't see anything."
@@ -207,10 +216,10 @@ fn about_you(heard: &Heard) -> Option<String> {
             None => {}
         }
     }
-    heard
-        .any(&[
-            "i am", "i have", "i live", "i want", "i need", "i had", "i work", "my day", "my week", "i was", "because",
-        ])
+    let tells = heard.any(&[
+        "i am", "i have", "i live", "i want", "i need", "i had", "i work", "my day", "my week", "i was", "because",
+    ]);
+    (tells && !heard.any(&["question", "idea", "plan", "listening"]))
         .then(|| "That is interesting. Tell me more, or ask me something.".into())
 }
 
@@ -224,12 +233,13 @@ fn steering(heard: &Heard) -> Option<String> {
         "# minute",
         "wake up",
         "listen",
-        "talk to me",
+        "listening",
         "start",
         "continue",
         "go on",
         "next",
-    ]) {
+    ]) || heard.any(&["talk to me", "talk with me", "speak to me"])
+    {
         "Okay. I'm listening."
     } else if heard.any(&[
         "have a question",
@@ -241,12 +251,18 @@ fn steering(heard: &Heard) -> Option<String> {
         "can i ask",
     ]) {
         "Okay. You can start."
+    } else if heard.any(&["call"]) {
+        "I can't call anybody. I have no phone."
     } else if heard.any(&["sorry"]) {
         "That's all right."
     } else if heard.any(&["say"]) {
         "Hello. You are wonderful."
-    } else if heard.any(&["why", "why not", "what else"]) {
+    } else if heard.any(&["why", "why not", "what else"]) || heard.only(&["when", "where", "who"]) {
         "I don't know. That is a good question."
+    } else if heard.any(&["wrong", "bad", "not right", "not good"]) {
+        "I'm sorry. I am only a little assistant."
+    } else if heard.any(&["dinner", "eat"]) {
+        "Maybe a pizza. But I don't eat."
     } else if heard.any(&[
         "that is",
         "it is",
@@ -261,20 +277,38 @@ fn steering(heard: &Heard) -> Option<String> {
         "cool",
     ]) {
         "Thank you. What else can I do for you?"
+    } else if heard.any(&["no", "nothing", "not", "later"]) {
+        "Okay. I am here when you need me."
+    } else if heard.any(&["yes", "okay", "sure", "yeah", "of course", "all right", "please"]) {
+        "Okay. What would you like?"
     } else if heard.any(&[
-        "yes",
-        "no",
-        "okay",
-        "sure",
         "maybe",
-        "yeah",
-        "of course",
-        "all right",
-        "please",
         "oh",
         "really",
+        "exactly",
+        "agree",
+        "me too",
+        "you too",
+        "so do i",
+        "something else",
+        "i understand",
     ]) {
-        "Okay. What would you like?"
+        "All right. Tell me more, or ask me something."
+    } else if heard.any(&[
+        "is red",
+        "is green",
+        "is blue",
+        "is yellow",
+        "is orange",
+        "is purple",
+        "is pink",
+        "is black",
+        "is white",
+    ]) || heard.any(&["is brown"])
+    {
+        "That is a nice color."
+    } else if heard.words().next() == Some("i") {
+        "That is interesting. Tell me more, or ask me something."
     } else {
         return None;
     };

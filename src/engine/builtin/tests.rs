@@ -127,6 +127,8 @@ fn jokes_come_in_turn_and_another_one_is_another() {
     let jokes: HashSet<String> =
         ["Tell me a joke.", "Another one.", "Tell me another joke.", "One more."].map(|said| talk.say(said)).into();
     assert_eq!(jokes.len(), 4);
+    talk.say("I am sad.");
+    assert!(!jokes.contains(&talk.say("Yes please.")), "the joke it offered is the next one");
     assert!(jokes.iter().all(|joke| joke.ends_with('.') && !joke.contains("don't know")), "{jokes:?}");
 }
 

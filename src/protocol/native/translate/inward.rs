@@ -215,3 +215,168 @@ fn within<T: PartialOrd + std::fmt::Display>(field: &str, value: T, range: &Rang
     let (low, high) = (range.start(), range.end());
     Err(ApiError::invalid(field, format!("must be {low} to {high}, not {value}"), "choose a value within the range"))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::protocol::{error::Code, native::wire::ClientEvent};
+
+    fn offer() -> Offer {
+        let voice = |id: &str| VoiceInfo {
+            id: id.into(),
+            name: id.to_uppercase(),
+            language: "en".into(),
+            rate: SampleRate::HZ_22050,
+        };
+        Offer {
+            defaults: SessionOptions { language: Some("en".into()), ..SessionOptions::default() },
+            languages: vec!["en".into(), "ru".into()],
+            voices: vec![voice("anna"), voice("ben")],
+            max_text_chars: 10,
+        }
+    }
+
+    fn started(fields: serde_json::Value) -> Result<Start, ApiError> {
+        let mut event = json!({"type": "session.start"});
+        event.as_object_mut().expect("an object").extend(fields.as_object().expect("an object").clone());
+        match ClientEvent::parse(&event.to_string()).event? {
+            ClientEvent::SessionStart(event) => start(*event, &offer()),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn who_wishes_for_nothing_gets_the_servers_defaults() {
+        let start = started(json!({})).expect("nothing is wrong");
+        assert_eq!(start.options, offer().defaults);
+        assert_eq!(start.input, Format { encoding: Encoding::PcmS16le, rate: SampleRate::HZ_16000 });
+        assert_eq!(start.output, Encoding::PcmS16le);
+        assert_eq!((start.conversation, start.resume), (None, None));
+    }
+
+    #[test]
+    fn wishes_are_followed() {
+        let start = started(json!({
+            "mode": "transcribe", "audio": {"encoding": "mulaw", "sample_rate": 8000},
+            "output": {"encoding": "alaw", "sample_rate": 8000}, "language": "auto", "voice": "ben", "speed": 0.25,
+            "instructions": "", "words": true, "speak": false, "turn_detection": {"silence_ms": 150},
+        }))
+        .expect("nothing is wrong");
+        assert_eq!(start.input, Format { encoding: Encoding::Mulaw, rate: SampleRate::HZ_8000 });
+        assert_eq!(start.output, Encoding::Alaw);
+        let expected = SessionOptions {
+            mode: Mode::Transcribe,
+            language: None,
+            voice: Some("ben".into()),
+            speed: 0.25,
+            output_rate: SampleRate::HZ_8000,
+            turn_detection: TurnDetection::Voice {
+                threshold: 0.5,
+                prefix_ms: 400,
+                soft_silence_ms: 150,
+                silence_ms: 150,
+                adaptive: true,
+                interrupt: true,
+                respond: true,
+            },
+            instructions: Some(String::new()),
+            words: true,
+            speak: false,
+        };
+        assert_eq!(start.options, expected);
+    }
+
+    #[test]
+    fn what_cannot_be_had_is_refused_by_name() {
+        for (fields, field) in [
+            (json!({"audio": {"sample_rate": 7999}}), "audio.sample_rate"),
+            (json!({"output": {"sample_rate": 48001}}), "output.sample_rate"),
+            (json!({"language": "english"}), "language"),
+            (json!({"language": "EN"}), "language"),
+            (json!({"language": "de"}), "language"),
+            (json!({"voice": "nobody"}), "voice"),
+            (json!({"speed": 0.2}), "speed"),
+            (json!({"speed": 1e300}), "speed"),
+            (json!({"instructions": "x".repeat(20_001)}), "instructions"),
+            (json!({"turn_detection": {"threshold": 1.1}}), "turn_detection.threshold"),
+            (json!({"turn_detection": {"prefix_ms": 2001}}), "turn_detection.prefix_ms"),
+            (json!({"turn_detection": {"soft_silence_ms": 59}}), "turn_detection.soft_silence_ms"),
+            (json!({"turn_detection": {"silence_ms": 99}}), "turn_detection.silence_ms"),
+            (json!({"turn_detection": {"silence_ms": 10_001}}), "turn_detection.silence_ms"),
+            (json!({"turn_detection": {"soft_silence_ms": 600}}), "turn_detection.soft_silence_ms"),
+            (json!({"turn_detection": {"type": "manual", "silence_ms": 500}}), "turn_detection"),
+        ] {
+            let error = started(fields.clone()).expect_err(&fields.to_string());
+            assert_eq!(error.code, Code::InvalidEvent);
+            assert!(error.message.starts_with(&format!("{field}: ")), "{fields}: {}", error.message);
+        }
+        let error = started(json!({"voice": "nobody"})).expect_err("no such voice");
+        assert!(error.hint.contains("anna, ben"), "{}", error.hint);
+    }
+
+    #[test]
+    fn any_language_is_taken_where_the_recogniser_knows_any() {
+        let open = Offer { languages: vec![], ..offer() };
+        let event = wire::SessionUpdate { language: Some("yue".into()), ..wire::SessionUpdate::default() };
+        let options = update(event, &open.defaults, &open).expect("nothing is wrong");
+        assert_eq!(options.language.as_deref(), Some("yue"));
+    }
+
+    #[test]
+    fn an_update_keeps_what_it_does_not_name() {
+        let current =
+            SessionOptions { speed: 2.0, voice: Some("anna".into()), words: true, ..SessionOptions::default() };
+        let event = wire::SessionUpdate {
+            turn_detection: Some(wire::TurnDetection {
+                kind: Some(wire::TurnDetectionKind::Manual),
+                ..wire::TurnDetection::default()
+            }),
+            ..wire::SessionUpdate::default()
+        };
+        let updated = update(event, &current, &offer()).expect("nothing is wrong");
+        assert_eq!(updated, SessionOptions { turn_detection: TurnDetection::Manual, ..current });
+    }
+
+    #[test]
+    fn typed_text_is_measured_in_characters() {
+        let typed = |content: &str| text(wire::TextSend { id: None, text: content.into() }, 10);
+        assert_eq!(typed("ёлки-палки"), Ok(Command::Text("ёлки-палки".into())));
+        for bad in ["", " \n ", "ёлки-палки!"] {
+            assert_eq!(typed(bad).expect_err(bad).code, Code::InvalidEvent);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_gets_through_is_in_range(
+            threshold in any::<f32>(), prefix in any::<u32>(), soft in 0u32..6_000, silence in 0u32..12_000,
+            speed in any::<f32>(), rate in any::<u32>(),
+        ) {
+            let event = wire::SessionStart {
+                audio: Some(wire::PartialFormat { encoding: None, sample_rate: Some(rate) }),
+                speed: Some(speed),
+                turn_detection: Some(wire::TurnDetection {
+                    threshold: Some(threshold),
+                    prefix_ms: Some(prefix % 4_000),
+                    soft_silence_ms: Some(soft),
+                    silence_ms: Some(silence),
+                    ..wire::TurnDetection::default()
+                }),
+                ..wire::SessionStart::default()
+            };
+            if let Ok(start) = start(event, &offer()) {
+                prop_assert!((0.25..=4.0).contains(&start.options.speed));
+                let TurnDetection::Voice { threshold, prefix_ms, soft_silence_ms, silence_ms, .. } =
+                    start.options.turn_detection
+                else {
+                    panic!("a voice was asked for");
+                };
+                prop_assert!((0.0..=1.0).contains(&threshold) && prefix_ms <= 2_000);
+                prop_assert!(60 <= soft_silence_ms && soft_silence_ms <= silence_ms && silence_ms <= 10_000);
+            }
+        }
+    }
+}

@@ -226,3 +226,84 @@ impl From<CloseReason> for wire::CloseReason {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::{
+        audio::{Pcm, SampleRate},
+        model::{TurnId, Word},
+    };
+
+    fn told(event: Event) -> Value {
+        match super::event(Outgoing { seq: 7, event }, Encoding::PcmS16le) {
+            Some(Frame::Text(event)) => {
+                serde_json::from_str(&serde_json::to_string(&event).expect("events serialise")).expect("JSON")
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_final_has_words_and_a_reason_only_where_there_are_some() {
+        let turn = TurnId(2);
+        let word = Word { text: "yes".into(), start_ms: 10, end_ms: 200, probability: 0.5 };
+        let heard =
+            Event::Final { turn, text: "yes".into(), words: vec![word], start_ms: 0, end_ms: 300, rejected: None };
+        assert_eq!(
+            told(heard),
+            json!({"type": "transcript.final", "seq": 7, "turn": 2, "text": "yes", "start_ms": 0, "end_ms": 300,
+                "words": [{"text": "yes", "start_ms": 10, "end_ms": 200, "probability": 0.5}]})
+        );
+        let noise = Event::Final {
+            turn,
+            text: String::new(),
+            words: vec![],
+            start_ms: 0,
+            end_ms: 300,
+            rejected: Some("no_speech"),
+        };
+        assert_eq!(
+            told(noise),
+            json!({"type": "transcript.final", "seq": 7, "turn": 2, "text": "", "start_ms": 0, "end_ms": 300,
+                "rejected": "no_speech"})
+        );
+    }
+
+    #[test]
+    fn stages_that_did_not_happen_are_left_out() {
+        let timings = Timings { soft_end_ms: Some(200), ..Timings::default() };
+        let event =
+            Event::ReplyCancelled { turn: TurnId(1), heard: "It".into(), reason: CancelReason::BargeIn, timings };
+        assert_eq!(
+            told(event),
+            json!({"type": "reply.cancelled", "seq": 7, "turn": 1, "heard_text": "It", "reason": "barge_in",
+                "timings": {"soft_end_ms": 200}})
+        );
+    }
+
+    #[test]
+    fn sound_becomes_a_binary_frame_in_the_encoding_asked_for() {
+        let audio = Pcm::new(SampleRate::HZ_8000, vec![0; 160]);
+        let event = Event::ReplyAudio { turn: TurnId(1), chunk: 3, audio };
+        match super::event(Outgoing { seq: 0, event }, Encoding::Mulaw) {
+            Some(Frame::Audio(bytes)) => assert_eq!(bytes.len(), frames::HEADER_BYTES + 160),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn failures_and_refusals_become_errors_and_superseded_work_nothing() {
+        let failed = |error| Event::Failed { turn: Some(TurnId(4)), error };
+        let told_failure = told(failed(EngineError::Overloaded { retry_after_ms: 300 }));
+        assert_eq!(told_failure["code"], "overloaded");
+        assert_eq!((&told_failure["turn"], &told_failure["retry_after_ms"]), (&json!(4), &json!(300)));
+        let refused = |code| Event::Refused { code, message: "m".into(), hint: "h".into() };
+        assert_eq!(told(refused("nothing_to_cancel"))["code"], "nothing_to_cancel");
+        assert_eq!(told(refused("no such code"))["code"], "internal");
+        let superseded = Outgoing { seq: 1, event: failed(EngineError::Superseded) };
+        assert_eq!(super::event(superseded, Encoding::PcmS16le), None);
+    }
+}

@@ -216,3 +216,130 @@ fn known() -> String {
 fn short(text: &str) -> String {
     text.chars().take(200).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn refused(text: &str) -> ApiError {
+        match ClientEvent::parse(text).event {
+            Err(error) => error,
+            Ok(event) => panic!("taken: {event:?}"),
+        }
+    }
+
+    #[test]
+    fn the_list_of_names_is_what_serde_writes_and_what_is_read() {
+        let events = [
+            ClientEvent::SessionStart(Box::default()),
+            ClientEvent::SessionUpdate(Box::default()),
+            ClientEvent::AudioCommit(Plain::default()),
+            ClientEvent::AudioClear(Plain::default()),
+            ClientEvent::TextSend(TextSend { id: None, text: "hello".into() }),
+            ClientEvent::ReplyCancel(ReplyCancel::default()),
+            ClientEvent::PlaybackAck(PlaybackAck { id: None, turn: TurnId(1), played_ms: 20 }),
+            ClientEvent::SessionEnd(Plain::default()),
+        ];
+        let mut names = Vec::new();
+        for event in events {
+            // A new variant must be added to the list above and to NAMES.
+            match &event {
+                ClientEvent::SessionStart(_)
+                | ClientEvent::SessionUpdate(_)
+                | ClientEvent::AudioCommit(_)
+                | ClientEvent::AudioClear(_)
+                | ClientEvent::TextSend(_)
+                | ClientEvent::ReplyCancel(_)
+                | ClientEvent::PlaybackAck(_)
+                | ClientEvent::SessionEnd(_) => {}
+            }
+            let text = serde_json::to_string(&event).expect("events serialise");
+            let value: Value = serde_json::from_str(&text).expect("JSON");
+            names.push(value["type"].as_str().expect("a type").to_owned());
+            assert_eq!(ClientEvent::parse(&text), Incoming { id: None, event: Ok(event) });
+        }
+        assert_eq!(names, ClientEvent::NAMES);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (text, code, part) in [
+            ("hello", Code::InvalidJson, "JSON object"),
+            ("[1]", Code::InvalidJson, "not an object"),
+            (r#"{"type":"session.begin"}"#, Code::UnknownEvent, "session.begin"),
+            (r#"{"typ":"session.start"}"#, Code::InvalidEvent, "type"),
+            (r#"{"type":7}"#, Code::InvalidEvent, "type"),
+            (r#"{"type":"session.start","audoi":{}}"#, Code::InvalidEvent, "`audoi`"),
+            (r#"{"type":"session.start","audio":{"rate":16000}}"#, Code::InvalidEvent, "`rate`"),
+            (r#"{"type":"session.start","audio":{"sample_rate":"16000"}}"#, Code::InvalidEvent, "audio.sample_rate"),
+            (r#"{"type":"session.start","audio":{"encoding":"opus"}}"#, Code::InvalidEvent, "audio.encoding"),
+            (
+                r#"{"type":"session.start","turn_detection":{"silence_ms":-1}}"#,
+                Code::InvalidEvent,
+                "turn_detection.silence_ms",
+            ),
+            (
+                r#"{"type":"session.start","resume":{"session_id":"x","last_seq":1}}"#,
+                Code::InvalidEvent,
+                "resume.session_id",
+            ),
+            (r#"{"type":"session.start","resume":{"last_seq":1}}"#, Code::InvalidEvent, "session_id"),
+            (r#"{"type":"text.send"}"#, Code::InvalidEvent, "`text`"),
+            (r#"{"type":"playback.ack","turn":1,"played_ms":1.5}"#, Code::InvalidEvent, "played_ms"),
+            (r#"{"type":"playback.ack","turn":4294967296,"played_ms":1}"#, Code::InvalidEvent, "turn"),
+        ] {
+            let error = refused(text);
+            assert_eq!(error.code, code, "{text}");
+            assert!(error.message.contains(part), "{text}: {}", error.message);
+            assert!(!error.hint.is_empty(), "{text}");
+        }
+        assert!(refused(r#"{"type":"x"}"#).hint.contains("playback.ack"), "the known events are listed");
+    }
+
+    #[test]
+    fn the_id_is_known_even_where_the_event_is_not() {
+        let id = |text: &str| ClientEvent::parse(text).id;
+        assert_eq!(id(r#"{"type":"nonsense","id":"a1"}"#), Some("a1".into()));
+        assert_eq!(id(r#"{"id":"a2","text":7,"type":"text.send"}"#), Some("a2".into()));
+        assert_eq!(id(&json!({"type": "session.end", "id": "x".repeat(201)}).to_string()), None);
+    }
+
+    #[test]
+    fn an_answer_never_grows_with_the_question() {
+        let long = "x".repeat(100_000);
+        for text in [
+            json!({"type": long}).to_string(),
+            json!({"type": "session.start", long.clone(): 1}).to_string(),
+            json!({"type": "session.start", "mode": long}).to_string(),
+            json!({"type": "session.start", "audio": {long: 1}}).to_string(),
+        ] {
+            let error = refused(&text);
+            assert!(error.message.len() < 1_000, "{} bytes", error.message.len());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_is_fatal(text in ".{0,200}") {
+            let _ = ClientEvent::parse(&text);
+        }
+
+        #[test]
+        fn no_json_is_fatal(
+            name in prop::sample::select(ClientEvent::NAMES.to_vec()),
+            field in "id|mode|audio|output|language|voice|speed|words|turn_detection|resume|text|turn|played_ms|x",
+            value in prop_oneof![
+                any::<f64>().prop_map(|x| json!(x)), any::<i64>().prop_map(|x| json!(x)), ".{0,20}".prop_map(|x| json!(x)),
+                Just(json!(null)), Just(json!([])), Just(json!({"type": "vad", "x": [1]})), any::<bool>().prop_map(|x| json!(x)),
+            ],
+        ) {
+            let text = json!({"type": name, (field): value}).to_string();
+            if let Err(error) = ClientEvent::parse(&text).event {
+                prop_assert_eq!(error.code, Code::InvalidEvent);
+            }
+        }
+    }
+}

@@ -213,3 +213,16 @@ pub enum CloseReason {
     Shutdown,
     Abandoned,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Serde lists the known variants when it meets an unknown one; held against `NAMES`.
+    #[test]
+    fn the_list_of_names_is_serdes_own() {
+        let error = serde_json::from_str::<ServerEvent>(r#"{"type":"?"}"#).expect_err("no such event").to_string();
+        let listed: Vec<_> = error.split('`').skip(3).step_by(2).collect();
+        assert_eq!(listed, ServerEvent::NAMES, "{error}");
+    }
+}
