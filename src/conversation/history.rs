@@ -96,6 +96,15 @@ impl History {
         self.trim();
     }
 
+    /// Goes on in another session, whose turns are numbered anew: the turns so far are none of its own.
+    #[must_use]
+    pub fn carried_over(mut self) -> Self {
+        for exchange in &mut self.turns {
+            exchange.turn = None;
+        }
+        self
+    }
+
     /// Records what the person said in `turn`; said again for the same turn it replaces the earlier words.
     pub fn said(&mut self, turn: TurnId, text: impl Into<String>) {
         let text = text.into();
@@ -290,6 +299,18 @@ mod tests {
         ]);
         let texts: Vec<_> = contents(&h, 1, "good").into_iter().map(|(_, text)| text).collect();
         assert_eq!(texts, ["New prompt.", "Welcome back.", "hello", "are you there", "Yes.", "good"]);
+    }
+
+    #[test]
+    fn turns_of_another_session_are_not_mistaken_for_this_ones() {
+        let mut h = history("", 1000);
+        h.said(TurnId(1), "hello");
+        h.replied(TurnId(1), "Hello!");
+        let mut h = h.carried_over();
+        h.said(TurnId(1), "are you there");
+        h.replied(TurnId(1), "Yes.");
+        let texts: Vec<_> = contents(&h, 2, "good").into_iter().skip(1).map(|(_, text)| text).collect();
+        assert_eq!(texts, ["hello", "Hello!", "are you there", "Yes.", "good"]);
     }
 
     #[test]

@@ -113,13 +113,14 @@ pub async fn choose(settings: &ChatSettings) -> Result<Arc<dyn ChatModel>, ChatS
             let why = match ollama.look(settings.probe).await {
                 Found::Ready => return Ok(Arc::new(ollama)),
                 Found::NoModel { others } => {
-                    format!("Ollama lacks the model {}: {}", settings.ollama.model, ollama.pull_hint(&others))
+                    let (model, pull) = (&settings.ollama.model, ollama.pull_hint(&others));
+                    format!("Ollama at {place} lacks the model {model}; {pull}")
                 }
                 Found::NoServer { reason } => {
-                    format!("no Ollama at {place} ({reason}): start it (https://ollama.com) or set LLM_BACKEND=openai")
+                    format!("no Ollama at {place} ({reason}); start it (https://ollama.com) or set LLM_BACKEND=openai")
                 }
             };
-            Ok(Arc::new(Assistant::new(format!("small demo assistant, since there is {why}; then restart"))))
+            Ok(Arc::new(Assistant::new(format!("this is a small demo assistant: {why}, then restart"))))
         }
     }
 }

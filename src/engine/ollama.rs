@@ -46,7 +46,7 @@ pub struct OllamaSettings {
     pub model: String,
     /// `LLM_KEEP_ALIVE`: how long the model stays loaded after a reply: `30m`, `2h`, `45s`, `-1` for ever, `0` not at all.
     pub keep_alive: String,
-    /// `LLM_CONTEXT_TOKENS`: the context window the model is loaded with.
+    /// The context window the model is loaded with; see [`context_tokens`].
     pub context_tokens: u32,
     /// `LLM_TEMPERATURE`; `None`: the model's own.
     pub temperature: Option<f32>,
@@ -70,6 +70,15 @@ impl Default for OllamaSettings {
             patience: Patience::default(),
         }
     }
+}
+
+/// A context window for so long a history and so long a reply, in steps, so that small changes of the settings do not
+/// make Ollama load the model anew; at least Ollama's own 4096.
+#[must_use]
+pub fn context_tokens(history: u32, reply: u32) -> u32 {
+    // A quarter more, since the history's length is an estimate.
+    let needed = history.saturating_add(history / 4).saturating_add(reply);
+    needed.clamp(4096, 1 << 20).next_multiple_of(1024)
 }
 
 /// What a look at the server found.
@@ -133,9 +142,7 @@ impl Ollama {
         let client = ollama_rs::Ollama::builder().url(server.base.clone()).reqwest_client(server.http.clone()).build();
         let found = match timeout(wait, client.list_local_models()).await {
             Err(_) => Found::NoServer { reason: format!("no answer within {} ms", wait.as_millis()) },
-            Ok(Err(OllamaError::ReqwestError(error))) => {
-                Found::NoServer { reason: server.no_answer(error).error.to_string() }
-            }
+            Ok(Err(OllamaError::ReqwestError(error))) => Found::NoServer { reason: streaming::innermost(&error) },
             Ok(Err(_)) => Found::NoServer { reason: "what answers is not Ollama".into() },
             Ok(Ok(models)) => {
                 let others: Vec<String> = models.into_iter().map(|model| model.name).collect();
@@ -149,7 +156,7 @@ impl Ollama {
         server.last().problem = match &found {
             Found::Ready => None,
             Found::NoModel { others } => Some(format!("Ollama lacks the model; {}", self.pull_hint(others))),
-            Found::NoServer { reason } => Some(format!("{reason}; {}", server.reach_hint())),
+            Found::NoServer { reason } => Some(format!("no answer from Ollama ({reason}); {}", server.reach_hint())),
         };
         found
     }
@@ -323,7 +330,7 @@ impl Dialect for Server {
         match outcome {
             Ok(()) => *last = Last { answered: Some(Instant::now()), problem: None },
             Err(error) => {
-                last.answered = None;
+                last.answered = None; // it may have been unloaded, or be gone
                 last.problem = Some(format!("{error}; {}", error.hint()));
             }
         }
@@ -390,6 +397,13 @@ mod tests {
         assert_eq!(body["options"], serde_json::json!({"num_ctx": 4096, "num_predict": 400}));
         assert_eq!(body["messages"][0]["content"], "Привет");
         assert!(!server.0.reach_hint().contains("secret"));
+    }
+
+    #[test]
+    fn the_context_window_holds_history_and_reply() {
+        assert_eq!(context_tokens(2000, 400), 4096);
+        assert_eq!(context_tokens(8000, 1000), 11 * 1024);
+        assert_eq!(context_tokens(u32::MAX, u32::MAX), 1 << 20);
     }
 
     #[test]

@@ -289,7 +289,7 @@ fn closed<D: Dialect>() -> Refusal {
 }
 
 /// The last cause in an error's chain: "connection refused" rather than "error sending request".
-fn innermost(error: &dyn std::error::Error) -> String {
+pub(super) fn innermost(error: &dyn std::error::Error) -> String {
     let mut error = error;
     while let Some(source) = error.source() {
         error = source;
