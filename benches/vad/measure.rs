@@ -72,7 +72,9 @@ pub fn segments(engine: VadEngine, sound: &Mono16k, speech: Option<&Speech>) -> 
     let mut split = 0;
     for &(start, end) in &spans {
         let hits: Vec<usize> = (0..found.len()).filter(|&n| found[n].voice < end && found[n].end > start).collect();
-        hits.iter().for_each(|&n| matched[n] = true);
+        for &n in &hits {
+            matched[n] = true;
+        }
         let covered: f64 = hits.iter().map(|&n| found[n].end.min(end) - found[n].audio.max(start)).sum();
         let (Some(&first), Some(&last)) = (hits.first(), hits.last()) else { continue };
         if covered < 0.5 * (end - start) {

@@ -5,6 +5,8 @@
 //! so, out of how long it has been silent.
 
 mod foreground;
+#[cfg(test)]
+mod tests;
 
 use std::{collections::VecDeque, ops::Range};
 
@@ -149,10 +151,12 @@ impl Segmenter {
                     self.keep(frame);
                     return Heard::Nothing;
                 }
+                // Right after a close the window reaches back into the segment before, whose voice is not this one's.
+                let voiced_frames = self.voiced.iter().rev().take(self.unclaimed.len() + 1).flatten().count() as u32;
                 self.segment = Some(Segment {
                     told: true,
                     speaking: true,
-                    voiced_frames: found as u32,
+                    voiced_frames,
                     speaker: Speaker::new(self.voiced.iter().flatten().copied()),
                     ..Segment::default()
                 });
