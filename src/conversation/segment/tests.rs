@@ -68,6 +68,14 @@ fn the_prefix_is_no_longer_than_the_stream() {
 }
 
 #[test]
+fn a_boundless_prefix_is_bounded() {
+    let mut segmenter = segmenter();
+    segmenter.update(SegmentSettings { prefix_ms: u32::MAX, ..SegmentSettings::default() });
+    push(&mut segmenter, 1_000, NOTHING);
+    assert_eq!(started(&push(&mut segmenter, 5, VOICE)), [(4, 15_000, 5_100)]);
+}
+
+#[test]
 fn gaps_in_its_first_voice_are_forgiven() {
     let mut segmenter = segmenter();
     push(&mut segmenter, 50, NOTHING);
