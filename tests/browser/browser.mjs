@@ -24,6 +24,7 @@ const FLAGS = [
  * @typedef {object} Setup
  * @property {string | false} [microphone] the recording it plays; none: a beep; false: permission is refused
  * @property {boolean} [noMicrophone] there is no device at all
+ * @property {string} [hosts] a rule for names, as Chromium's --host-resolver-rules
  * @property {number} [contextRate] the rate the machine's sound hardware is said to have
  * @property {'light' | 'dark'} [colorScheme]
  * @property {{width: number, height: number}} [viewport]
@@ -42,6 +43,7 @@ export async function openBrowser(setup = {}) {
     ...(typeof setup.microphone === 'string' ? [`--use-file-for-fake-audio-capture=${setup.microphone}%noloop`] : []),
     setup.microphone === false ? '--deny-permission-prompts' : '--use-fake-ui-for-media-stream',
   ];
+  if (setup.hosts) devices.push(`--host-resolver-rules=${setup.hosts}`);
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: EXECUTABLE,
     headless: true,
