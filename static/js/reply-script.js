@@ -34,6 +34,12 @@ export class ReplyScript {
     this.soundMs += ms;
   }
 
+  /** All that has come, heard or not. */
+  show() {
+    this.given = this.text.length;
+    return this.text;
+  }
+
   /** Nothing more will come. */
   finish() {
     const last = this.pieces.at(-1);

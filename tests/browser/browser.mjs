@@ -100,14 +100,14 @@ export function record(file, rate, parts) {
   const pieces = parts.map((part, index) => {
     const piece = join(folder, `${index}.wav`);
     if (typeof part === 'number') {
-      execFileSync('sox', ['-n', '-r', String(rate), '-c', '1', '-b', '16', piece, 'trim', '0', String(part)]);
+      execFileSync('sox', ['-D', '-n', '-r', String(rate), '-c', '1', '-b', '16', piece, 'trim', '0', String(part)]);
     } else {
       const raw = join(folder, `${index}.raw.wav`);
       execFileSync('espeak-ng', ['-v', 'en-us', '-s', '150', '-w', raw, part]);
-      execFileSync('sox', [raw, '-r', String(rate), '-c', '1', '-b', '16', piece, 'gain', '-n', '-6']);
+      execFileSync('sox', ['-D', raw, '-r', String(rate), '-c', '1', '-b', '16', piece, 'gain', '-n', '-6']);
     }
     return piece;
   });
-  execFileSync('sox', [...pieces, file]);
+  execFileSync('sox', ['-D', ...pieces, file]);
   rmSync(folder, { recursive: true, force: true });
 }

@@ -24,15 +24,15 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 /**
  * @param {string} title
  * @param {{server?: import('./fake-server.mjs').Options, browser?: import('./browser.mjs').Setup}} setup
- * @param {(opened: {page: import('playwright-core').Page, server: FakeServer}) => Promise<void>} story
+ * @param {(opened: {page: import('playwright-core').Page, server: FakeServer}) => Promise<void>} tell
  */
-function story(title, setup, story) {
+function story(title, setup, tell) {
   test(title, { timeout: 60_000 }, async () => {
     const server = await new FakeServer(setup.server).start();
     const { page, faults, close } = await openBrowser({ microphone: quiet, ...setup.browser });
     try {
       await page.goto(server.url);
-      await story({ page, server });
+      await tell({ page, server });
       assert.deepEqual(faults, [], 'the page reported faults');
     } finally {
       await close();
@@ -64,6 +64,7 @@ story('typed words are answered in text and sound, without a microphone', { brow
   await type(page, 'What time is it?');
   await shows(page, '.line.you', /What time is it\?/);
   await shows(page, '.line.it', /^aigolos\s+It is ten past nine in the evening\. Is there anything else you would like to know\?$/);
+  await page.waitForFunction(() => document.body.dataset.mood === 'idle');
   const { playedMs, loudspeaker } = await diagnostics(page);
   assert.ok(playedMs > 4000 && loudspeaker.some((/** @type {any} */ l) => l.level > 0.05));
   const acks = server.received.filter(({ type: t }) => t === 'playback.ack');
@@ -254,7 +255,7 @@ story('keyboard alone: start, stop, push-to-talk', { browser: { microphone: ques
 });
 
 story('push-to-talk by pointer, and by one press for those who cannot hold', { browser: { microphone: question } }, async ({ page, server }) => {
-  await page.getByText('Push to talk').click();
+  await page.getByLabel('Push to talk').check();
   await page.click('#talk');
   await shows(page, '#talk-label', /^Hold to talk$/);
   await page.hover('#talk');
