@@ -53,3 +53,31 @@ impl Framer {
         Some(VadFrame(samples))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn any_chunking_gives_the_same_frames(
+            samples in prop::collection::vec(any::<i16>(), 0..2_000),
+            cuts in prop::collection::vec(0_usize..700, 0..12),
+        ) {
+            let mut framer = Framer::new();
+            let (mut frames, mut rest) = (Vec::new(), Mono16k::from_resampled(samples.clone()));
+            for cut in cuts {
+                frames.extend(framer.push(&rest.take_front(cut)));
+            }
+            frames.extend(framer.push(&rest));
+            frames.extend(framer.flush());
+            prop_assert!(framer.flush().is_none());
+            let mut joined: Vec<i16> = frames.iter().flat_map(|frame| *frame.samples()).collect();
+            prop_assert!(joined[samples.len()..].iter().all(|&s| s == 0) && joined.len() < samples.len() + FRAME_SAMPLES);
+            joined.truncate(samples.len());
+            prop_assert_eq!(joined, samples);
+        }
+    }
+}

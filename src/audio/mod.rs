@@ -5,11 +5,15 @@
 //! 20 ms of it, which only a [`Framer`] makes.
 
 mod codec;
+mod fade;
 mod frame;
 mod pcm;
 mod resample;
 mod wav;
 
-pub use codec::Encoding;
+pub use codec::{Decoder, Encoding, encode};
+pub use fade::{fade_in, fade_out};
 pub use frame::{FRAME_MS, FRAME_SAMPLES, Framer, VadFrame};
 pub use pcm::{Mono16k, Pcm, RateError, SampleRate};
+pub use resample::{RateConverter, Resampler};
+pub use wav::{WavError, read_wav, write_wav};

@@ -125,6 +125,7 @@ impl Mono16k {
     }
 
     /// Removes the first `count` samples and gives them back.
+    #[expect(clippy::return_self_not_must_use, reason = "dropping them is a use of its own")]
     pub fn take_front(&mut self, count: usize) -> Self {
         Self(self.0.drain(..count.min(self.0.len())).collect())
     }

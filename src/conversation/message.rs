@@ -37,6 +37,20 @@ pub enum TurnDetection {
     Manual,
 }
 
+impl Default for TurnDetection {
+    fn default() -> Self {
+        Self::Voice {
+            threshold: 0.5,
+            prefix_ms: 400,
+            soft_silence_ms: 200,
+            silence_ms: 500,
+            adaptive: true,
+            interrupt: true,
+            respond: true,
+        }
+    }
+}
+
 /// What a session wants; changed by [`Command::Update`] while it runs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SessionOptions {
@@ -57,6 +71,22 @@ pub struct SessionOptions {
     pub speak: bool,
 }
 
+impl Default for SessionOptions {
+    fn default() -> Self {
+        Self {
+            mode: Mode::Converse,
+            language: None,
+            voice: None,
+            speed: 1.0,
+            output_rate: SampleRate::HZ_24000,
+            turn_detection: TurnDetection::default(),
+            instructions: None,
+            words: false,
+            speak: true,
+        }
+    }
+}
+
 /// What a client can ask of a running session.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
@@ -71,7 +101,10 @@ pub enum Command {
     /// Stop the reply; `None`: whichever runs.
     Cancel(Option<TurnId>),
     /// So much of this turn's reply has been played.
-    Played { turn: TurnId, played_ms: u32 },
+    Played {
+        turn: TurnId,
+        played_ms: u32,
+    },
     Update(Box<SessionOptions>),
     /// The client ends the session; what was committed is still finished.
     End,
@@ -163,6 +196,12 @@ pub enum Event {
     Failed {
         turn: Option<TurnId>,
         error: EngineError,
+    },
+    /// A command could not be followed; nothing changed.
+    Refused {
+        code: &'static str,
+        message: String,
+        hint: String,
     },
     /// The session is over.
     Closed {

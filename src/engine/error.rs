@@ -40,9 +40,7 @@ impl EngineError {
     pub fn hint(&self) -> String {
         match self {
             Self::ModelMissing { hint, .. } | Self::Unreachable { hint, .. } => hint.clone(),
-            Self::Stalled { .. } => {
-                "try again; if it keeps happening use a smaller model or raise the time-out".into()
-            }
+            Self::Stalled { .. } => "try again; if it keeps happening use a smaller model or raise the time-out".into(),
             Self::Failed { .. } => "try again; the server's log has the details".into(),
             Self::Overloaded { .. } => "try again after the time given".into(),
             Self::Superseded => "nothing to do".into(),

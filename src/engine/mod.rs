@@ -107,6 +107,9 @@ pub struct ChatRequest {
     pub messages: Vec<Message>,
     /// `None`: the backend's default.
     pub max_tokens: Option<u32>,
+    /// Whose conversation it is, for a model that remembers more than the messages say (the built-in assistant's
+    /// timers); `None`: nobody's, nothing is remembered.
+    pub session: Option<SessionId>,
 }
 
 /// A piece of a reply's text. The stream ends when the channel closes after [`ChatDelta::Done`]; a channel that
