@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    num::NonZeroUsize,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -11,9 +12,11 @@ use super::config::{Config, Settings};
 use crate::engine::{
     ChatModel, EngineError, Engines, Recognizer, Synthesizer,
     chat::{self, ChatSettings, ChatSettingsError, Patience},
-    espeak::{Espeak, EspeakSettings},
+    espeak::EspeakSettings,
     ollama::OllamaSettings,
     openai_chat::OpenAiSettings,
+    piper::PiperSettings,
+    speech::{self, SpeechSettings},
     vad,
     whisper::{Whisper, WhisperModel, WhisperSettings},
 };
@@ -69,8 +72,21 @@ pub async fn chat_model(config: &Config) -> Result<Arc<dyn ChatModel>, ChatSetti
 /// # Errors
 /// When the engine named cannot be had.
 pub fn speech(config: &Config) -> Result<Arc<dyn Synthesizer>, EngineError> {
+    let settings = &config.settings;
     let path = |text: &str| (!text.is_empty()).then(|| PathBuf::from(text));
-    Ok(Arc::new(Espeak::open(&EspeakSettings { data: path(&config.settings.espeak_data), voice: None })?))
+    let voice = (!settings.tts_voice.is_empty()).then(|| settings.tts_voice.clone());
+    let engine = settings.tts_engine.parse().map_err(|reason| EngineError::Failed { engine: "speech", reason })?;
+    let mut piper = PiperSettings {
+        folder: settings.models_dir.join("piper"),
+        library: path(&settings.ort_dylib_path),
+        voice: voice.clone(),
+        ..PiperSettings::default()
+    };
+    if let Some(workers) = NonZeroUsize::new(settings.tts_workers as usize) {
+        piper.workers = workers;
+    }
+    let espeak = EspeakSettings { data: path(&settings.espeak_data), voice };
+    speech::choose(&SpeechSettings { engine, espeak, piper })
 }
 
 fn whisper_settings(settings: &Settings) -> Result<WhisperSettings, EngineError> {

@@ -12,6 +12,7 @@ mod lines;
 pub mod ollama;
 pub mod openai_chat;
 pub mod piper;
+pub mod speech;
 mod streaming;
 mod thinking;
 pub mod vad;
