@@ -33,7 +33,7 @@ use super::{
 pub struct PiperSettings {
     /// Where voices lie, searched with its subfolders (`MODELS_DIR`/piper).
     pub folder: PathBuf,
-    /// The ONNX Runtime library, 1.22 or newer (`ORT_DYLIB_PATH`). `None`: beside the executable, in `lib/` of the
+    /// The ONNX Runtime library, 1.24 or newer (`ORT_DYLIB_PATH`). `None`: beside the executable, in `lib/` of the
     /// working folder, or the system's.
     pub library: Option<PathBuf>,
     /// The voice used when a request names neither voice nor language (`TTS_VOICE`): its file name without

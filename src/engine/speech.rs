@@ -1,6 +1,6 @@
 //! Which voice engine a server speaks with, and which language a text is in.
 
-use std::{str::FromStr, sync::Arc};
+use std::{ops::RangeInclusive, str::FromStr, sync::Arc};
 
 use super::{
     EngineError, EngineInfo, SpeakRequest, SpeechStream, Synthesizer, VoiceInfo,
@@ -123,20 +123,30 @@ impl Synthesizer for Instead {
     }
 }
 
-/// Scripts, the language a text in them is taken for, and the languages that are written in them.
-const SCRIPTS: &[(fn(char) -> bool, &str, &[&str])] = &[
-    (
-        |c| matches!(c, '\u{400}'..='\u{52f}'),
-        "ru",
-        &["ru", "uk", "be", "bg", "sr", "mk", "kk", "ky", "tt", "ba", "cv", "mn", "tg"],
-    ),
-    (|c| matches!(c, '\u{370}'..='\u{3ff}'), "el", &["el", "grc"]),
-    (|c| matches!(c, '\u{590}'..='\u{5ff}'), "he", &["he", "yi"]),
-    (|c| matches!(c, '\u{600}'..='\u{6ff}'), "ar", &["ar", "fa", "ur", "ug", "ku", "sd", "ps"]),
-    (|c| matches!(c, '\u{900}'..='\u{97f}'), "hi", &["hi", "mr", "ne", "sa"]),
-    (|c| matches!(c, '\u{3040}'..='\u{30ff}'), "ja", &["ja"]),
-    (|c| matches!(c, '\u{ac00}'..='\u{d7af}'), "ko", &["ko"]),
-    (|c| matches!(c, '\u{4e00}'..='\u{9fff}'), "zh", &["zh", "ja", "yue", "ko"]),
+/// A script, the language a text in it is taken for, and the languages that are written in it.
+struct Script {
+    letters: &'static [RangeInclusive<char>],
+    usual: &'static str,
+    written: &'static [&'static str],
+}
+
+const SCRIPTS: &[Script] = &[
+    Script {
+        letters: &['\u{400}'..='\u{52f}'],
+        usual: "ru",
+        written: &["ru", "uk", "be", "bg", "sr", "mk", "kk", "ky", "tt", "ba", "cv", "mn", "tg"],
+    },
+    Script { letters: &['\u{370}'..='\u{3ff}', '\u{1f00}'..='\u{1fff}'], usual: "el", written: &["el", "grc"] },
+    Script { letters: &['\u{590}'..='\u{5ff}'], usual: "he", written: &["he", "yi"] },
+    Script { letters: &['\u{600}'..='\u{6ff}'], usual: "ar", written: &["ar", "fa", "ur", "ug", "ku", "sd", "ps"] },
+    Script { letters: &['\u{900}'..='\u{97f}'], usual: "hi", written: &["hi", "mr", "ne", "sa"] },
+    Script { letters: &['\u{ac00}'..='\u{d7af}'], usual: "ko", written: &["ko"] },
+    // Kana and kanji; Chinese has no kana.
+    Script {
+        letters: &['\u{3040}'..='\u{30ff}', '\u{4e00}'..='\u{9fff}'],
+        usual: "zh",
+        written: &["zh", "ja", "yue", "hak"],
+    },
 ];
 
 /// The language to speak `request` in: the one it names, unless most of its letters are of a script that language is
@@ -147,22 +157,18 @@ pub(super) fn language(request: &SpeakRequest) -> Option<String> {
         .as_deref()
         .map(|tag| tag.split(['-', '_']).next().unwrap_or_default().trim().to_ascii_lowercase());
     let named = named.filter(|tag| !tag.is_empty());
-    let letters = request.text.chars().filter(|c| c.is_alphabetic()).count();
-    let script = SCRIPTS.iter().find(|(belongs, ..)| {
-        let theirs = request.text.chars().filter(|&c| belongs(c)).count();
-        theirs * 2 > letters
-    });
-    // Kana are fewer than half of the letters of many a Japanese sentence.
-    let kana = || request.text.chars().any(|c| matches!(c, '\u{3040}'..='\u{30ff}'));
-    match (named, script) {
-        (Some(named), Some((_, usual, written))) if !written.contains(&named.as_str()) => {
-            Some(if *usual == "zh" && kana() { "ja".into() } else { (*usual).to_owned() })
-        }
-        (None, Some((_, usual, _))) => Some(if *usual == "zh" && kana() { "ja".into() } else { (*usual).to_owned() }),
+    let letters = || request.text.chars().filter(|c| c.is_alphabetic());
+    let count = letters().count();
+    let of = |script: &&Script| letters().filter(|c| script.letters.iter().any(|range| range.contains(c))).count();
+    let Some(script) = SCRIPTS.iter().find(|script| of(script) * 2 > count) else {
         // The tag as it was given: `en-GB` is more than `en`.
-        (Some(_), _) => request.language.clone(),
-        (None, None) => None,
+        return named.and(request.language.clone());
+    };
+    if named.is_some_and(|named| script.written.contains(&named.as_str())) {
+        return request.language.clone();
     }
+    let kana = script.usual == "zh" && letters().any(|c| matches!(c, '\u{3040}'..='\u{30ff}'));
+    Some(if kana { "ja" } else { script.usual }.to_owned())
 }
 
 #[cfg(test)]
