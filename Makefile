@@ -4,7 +4,6 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 TARGET := $(or $(CARGO_TARGET_DIR),target)
-ORT_DIR := .cache/onnxruntime
 
 .PHONY: run test test-rust test-browser bench lint fmt deps clean help
 .DEFAULT_GOAL := help
@@ -14,7 +13,7 @@ help: ## what can be made
 
 run: ## set up, build, serve; prints the address to open
 	@scripts/deps.sh run
-	@scripts/fetch-onnxruntime.sh
+	@scripts/fetch-onnxruntime.py --optional
 	@cargo build --release --locked
 	@exec $(TARGET)/release/aigolos serve
 
@@ -22,19 +21,19 @@ test: test-rust test-browser ## every test, with the real engines and a real bro
 
 test-rust:
 	@scripts/deps.sh test
-	@scripts/fetch-onnxruntime.sh
+	@scripts/fetch-onnxruntime.py
 	cargo test --workspace --locked
 
 test-browser:
 	@scripts/deps.sh test
-	@scripts/fetch-onnxruntime.sh
+	@scripts/fetch-onnxruntime.py
 	@cargo build --locked
 	@cd tests/browser && npm ci --no-audit --no-fund --loglevel=error
 	cd tests/browser && AIGOLOS_BIN="$(abspath $(TARGET))/debug/aigolos" npm test
 
 bench: ## measurements, printed with this machine's name (see docs/benchmarks.md)
 	@scripts/deps.sh test
-	@scripts/fetch-onnxruntime.sh
+	@scripts/fetch-onnxruntime.py
 	scripts/bench.sh
 
 lint: ## formatting, clippy, docs, front-end types and style
@@ -53,4 +52,4 @@ deps: ## install the system packages that building, running and testing need
 
 clean: ## remove what was built
 	cargo clean
-	rm -rf .cache tests/browser/node_modules
+	rm -rf .cache lib tests/browser/node_modules

@@ -173,7 +173,9 @@ pub fn voiceless(cast: &Cast) -> [(&'static str, Vec<f64>); 6] {
 fn at_level(mut samples: Vec<f64>, rms: f64) -> Vec<f64> {
     let power = samples.iter().map(|s| s * s).sum::<f64>() / samples.len() as f64;
     let gain = rms / power.sqrt();
-    samples.iter_mut().for_each(|s| *s *= gain);
+    for sample in &mut samples {
+        *sample *= gain;
+    }
     samples
 }
 

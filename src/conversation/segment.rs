@@ -5,6 +5,8 @@
 //! so, out of how long it has been silent.
 
 mod foreground;
+#[cfg(test)]
+mod tests;
 
 use std::{collections::VecDeque, ops::Range};
 
@@ -25,7 +27,7 @@ pub struct SegmentSettings {
     pub release: f32,
     /// From this probability on, a frame is the speaker's however quiet it is.
     pub sure: f32,
-    /// Audio kept from before the first voiced frame, in ms.
+    /// Audio kept from before the first voiced frame, in ms; at most 5 000 are.
     pub prefix_ms: u32,
     /// Voiced time within `window_ms` that begins a segment, in ms.
     pub min_speech_ms: u32,
@@ -149,10 +151,12 @@ impl Segmenter {
                     self.keep(frame);
                     return Heard::Nothing;
                 }
+                // Right after a close the window reaches back into the segment before, whose voice is not this one's.
+                let voiced_frames = self.voiced.iter().rev().take(self.unclaimed.len() + 1).flatten().count() as u32;
                 self.segment = Some(Segment {
                     told: true,
                     speaking: true,
-                    voiced_frames: found as u32,
+                    voiced_frames,
                     speaker: Speaker::new(self.voiced.iter().flatten().copied()),
                     ..Segment::default()
                 });
@@ -223,9 +227,13 @@ impl Segmenter {
         self.min_speech_frames() + frames(slack) as usize
     }
 
+    fn prefix_frames(&self) -> usize {
+        frames(self.settings.prefix_ms.min(MAX_PREFIX_MS)) as usize
+    }
+
     /// Keeps a frame that belongs to no segment, as long as a segment could still reach back to it.
     fn keep(&mut self, frame: &VadFrame) {
-        let limit = frames(self.settings.prefix_ms) as usize + self.window_frames();
+        let limit = self.prefix_frames() + self.window_frames();
         while self.unclaimed.len() >= limit {
             self.unclaimed.pop_front();
         }
@@ -234,7 +242,7 @@ impl Segmenter {
 
     /// Gives the new segment's audio: the last `since` frames, `frame` the last of them, and the prefix before.
     fn start(&mut self, frame: &VadFrame, since: usize) -> Heard {
-        let before = since - 1 + frames(self.settings.prefix_ms) as usize;
+        let before = since - 1 + self.prefix_frames();
         let mut audio = Mono16k::default();
         for kept in self.unclaimed.iter().skip(self.unclaimed.len().saturating_sub(before)) {
             audio.append_frame(kept);
@@ -268,6 +276,9 @@ impl Segment {
         }
     }
 }
+
+/// The prefix may come from the network, and is memory.
+const MAX_PREFIX_MS: u32 = 5_000;
 
 /// How many frames `ms` are, rounded up.
 const fn frames(ms: u32) -> u32 {

@@ -13,7 +13,7 @@ use std::{path::PathBuf, sync::Arc};
 use tokio::sync::mpsc;
 
 use self::machine::Machine;
-use super::{EngineError, EngineInfo, SpeakRequest, SpeechStream, Synthesizer, VoiceInfo};
+use super::{EngineError, EngineInfo, SpeakRequest, SpeechStream, Synthesizer, VoiceInfo, speech};
 
 /// How espeak-ng is set up.
 #[derive(Debug, Clone, Default)]
@@ -21,7 +21,7 @@ pub struct EspeakSettings {
     /// The folder `espeak-ng-data`, or the one that holds it (`ESPEAK_DATA`). `None`: beside the executable, in
     /// `../share/aigolos`, in the build folder the executable lies in, or the system's.
     pub data: Option<PathBuf>,
-    /// The voice used when a request names neither voice nor language (`ESPEAK_VOICE`). `None`: `en-us`.
+    /// The voice used when a request names neither voice nor language (`TTS_VOICE`). `None`: `en-us`.
     pub voice: Option<String>,
 }
 
@@ -49,7 +49,7 @@ impl Espeak {
         let default = voices::named(&machine.voices, wanted).map(|voice| voice.id.clone()).ok_or_else(|| {
             EngineError::ModelMissing {
                 name: format!("espeak-ng voice {wanted}"),
-                hint: "set ESPEAK_VOICE to a language tag espeak-ng knows, such as en-us, en-gb, ru or de".into(),
+                hint: "set TTS_VOICE to a language tag espeak-ng knows, such as en-us, en-gb, ru or de".into(),
             }
         })?;
         Ok(Self { machine, default })
@@ -66,13 +66,18 @@ impl Espeak {
         self.machine.phonemes(speakable(text)?, voice)
     }
 
+    /// Whether `id` names a voice of espeak-ng.
+    pub(super) fn has_voice(&self, id: &str) -> bool {
+        voices::named(&self.machine.voices, id).is_some()
+    }
+
     fn choose(&self, request: &SpeakRequest) -> &str {
         let voices = &self.machine.voices;
         request
             .voice
             .as_deref()
             .and_then(|name| voices::named(voices, name))
-            .or_else(|| voices::for_language(voices, request.language.as_deref()?, &self.default))
+            .or_else(|| voices::for_language(voices, &speech::language(request)?, &self.default))
             .map_or(self.default.as_str(), |voice| voice.id.as_str())
     }
 }

@@ -16,9 +16,9 @@ mod decode;
 mod guard;
 mod log;
 mod model;
-mod text;
 #[cfg(test)]
 mod tests;
+mod text;
 
 use std::{
     path::PathBuf,

@@ -263,8 +263,7 @@ impl<W: Worker> State<W> {
                 .filter(|o| o.priority == Priority::Partial && !o.withdrawn.load(Ordering::Relaxed))
                 .max_by_key(|o| o.started);
             // One that is already being aborted will free its thread for this final or an earlier one.
-            let coming_free =
-                self.running.iter().flatten().filter(|o| o.withdrawn.load(Ordering::Relaxed)).count();
+            let coming_free = self.running.iter().flatten().filter(|o| o.withdrawn.load(Ordering::Relaxed)).count();
             if let Some(youngest) = youngest
                 && coming_free <= self.queue.finals()
             {

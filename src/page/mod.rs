@@ -141,8 +141,7 @@ mod tests {
     #[tokio::test]
     async fn every_file_the_page_names_is_there() {
         let html = text(fetch("/", HeaderMap::new()).await).await;
-        let named: Vec<_> =
-            quoted(&html, "href=\"static/").into_iter().chain(quoted(&html, "src=\"static/")).collect();
+        let named: Vec<_> = quoted(&html, "href=\"static/").into_iter().chain(quoted(&html, "src=\"static/")).collect();
         assert!(named.iter().any(|path| path.ends_with(".js")) && named.iter().any(|path| path.ends_with(".css")));
         for path in named {
             assert_eq!(fetch(path, HeaderMap::new()).await.status(), StatusCode::OK, "{path}");

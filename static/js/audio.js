@@ -25,6 +25,8 @@ const SERVER_RATE_MAX = 48_000;
 const FALLBACK_RATE = 24_000;
 /** Chunks kept while the loudspeaker opens, which takes some 100 ms: 10 s. */
 const EARLY_CHUNKS = 500;
+/** A loudspeaker may take so long to start (wireless ones do); after that the browser is holding it back. */
+export const STARTING_MS = 3000;
 /** @type {PlaybackState[]} */
 const STATES = ['idle', 'buffering', 'playing', 'held'];
 
@@ -59,11 +61,17 @@ export class Sound {
     /** Grows with each opening, so that a slow answer to an old request is recognised. */
     this.opening = 0;
     this.muted = false;
+    this.wokenAt = -Infinity;
     navigator.mediaDevices?.addEventListener?.('devicechange', () => this.handlers.onDevices());
   }
 
   get running() {
     return this.context?.state === 'running';
+  }
+
+  /** Whether sound given now will be played: at once, or as soon as the device has started. */
+  get willing() {
+    return this.running || (this.context !== null && performance.now() - this.wokenAt < STARTING_MS);
   }
 
   get recording() {
@@ -110,6 +118,7 @@ export class Sound {
 
   /** Asks the browser to let sound through; it does so only during a gesture. */
   wake() {
+    if (!this.running) this.wokenAt = performance.now();
     for (const context of new Set([this.context, this.captureContext])) {
       if (context && context.state !== 'running') context.resume().catch(() => {});
     }

@@ -6,6 +6,7 @@
 import { Sound, soundPossible } from './audio.js';
 import { Diagnostics } from './diagnostics.js';
 import { socketAddress } from './messages.js';
+import { Microphone } from './microphone.js';
 import { loadPreferences, savePreferences } from './preferences.js';
 import * as problems from './problems.js';
 import { Session } from './protocol.js';
@@ -27,8 +28,6 @@ import { WakeLock } from './wake-lock.js';
  * @typedef {import('./protocol.js').Link} Link
  */
 
-/** Complete silence for so long, in an open microphone, is a fault and not a pause. */
-const DEAD_MICROPHONE_MS = 6000;
 /** Sound kept from before the talk button went down, and after it came up: people press late and let go early. */
 const BEFORE_PRESS_CHUNKS = 15;
 const AFTER_RELEASE_MS = 200;
@@ -45,8 +44,6 @@ export class Controller {
     this.hearing = false;
     /** Whether an answer is due. */
     this.due = false;
-    this.silentMs = 0;
-    this.defaultMicrophone = '';
     /** @type {Uint8Array<ArrayBuffer>[]} */
     this.before = [];
     /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -57,11 +54,10 @@ export class Controller {
     this.sound = new Sound({
       onChunk: (samples, level) => this.captured(samples, level),
       onPlayback: (report) => this.played(report),
-      onMicrophoneLost: () => this.reopenMicrophone(),
-      onMicrophoneSilenced: (silenced) =>
-        silenced && !this.muted ? this.notices.show(problems.microphoneSilent()) : this.notices.clear('silence'),
+      onMicrophoneLost: () => void this.reopenMicrophone(),
+      onMicrophoneSilenced: (silenced) => this.microphone.silenced(silenced && !this.muted),
       onRunning: (running) => (running ? this.notices.clear('sound') : this.live && this.notices.show(problems.soundBlocked())),
-      onDevices: () => this.devicesChanged(),
+      onDevices: () => void this.microphone.changed(this.preferences.microphone),
     });
     this.session = new Session(socketAddress(document.baseURI), {
       onEvent: (event) => this.event(event),
@@ -82,6 +78,12 @@ export class Controller {
     this.announcer = new Announcer();
     this.notices = new Notices((remedy) => this.remedy(remedy));
     this.settings = new Settings(this.preferences, (change) => this.change(change), () => this.settingsOpened());
+    this.microphone = new Microphone(this.sound, {
+      onProblem: (problem) => this.notices.show(problem),
+      onSolved: (key) => this.notices.clear(key),
+      onList: (devices) => this.settings.microphones(devices, this.preferences.microphone),
+      onMoved: () => void this.reopenMicrophone(),
+    });
     this.composer = new Composer((text) => this.type(text));
     this.pushToTalk = new PushToTalk(this.stage.talk, {
       ready: () => this.live && this.preferences.pushToTalk,
@@ -169,7 +171,6 @@ export class Controller {
   mute(muted) {
     if (this.muted !== muted) this.announcer.say(muted ? 'Muted.' : 'Listening.');
     this.muted = muted;
-    this.silentMs = 0;
     this.sound.mute(muted);
     if (muted) this.notices.clear('silence');
     this.show();
@@ -246,32 +247,24 @@ export class Controller {
   }
 
   settingsOpened() {
-    void this.listDevices();
+    void this.microphone.list();
     if (!this.session.wanted) this.connect();
   }
 
-  // The microphone
+  // Sound
 
-  /** @returns {Promise<boolean>} */
+  /** @returns {Promise<boolean>} whether one is open now */
   async openMicrophone() {
-    try {
-      await this.sound.openMicrophone(this.preferences.microphone);
-    } catch (error) {
-      this.notices.show(problems.microphoneProblem(error));
-      return false;
-    }
-    if (!this.sound.recording) return false;
-    this.notices.clear('microphone');
-    this.silentMs = 0;
+    const opened = await this.microphone.open(this.preferences.microphone);
     // The rate is fixed for a session; another one goes on with the conversation.
-    if (this.session.wanted && this.session.options?.audio.sample_rate !== this.sound.inputRate) {
+    if (opened && this.session.wanted && this.session.options?.audio.sample_rate !== this.sound.inputRate) {
       this.session.end();
       if (this.live) this.connect();
     }
-    await this.listDevices();
-    return true;
+    return opened;
   }
 
+  /** The one in use is gone, or no longer the system's choice. */
   async reopenMicrophone() {
     if (!this.live) return;
     if (await this.openMicrophone()) {
@@ -280,20 +273,6 @@ export class Controller {
     }
     this.stop();
     this.notices.show(problems.microphoneLost());
-  }
-
-  async listDevices() {
-    const devices = await this.sound.microphones();
-    this.settings.microphones(devices, this.preferences.microphone);
-    return devices.find(({ id }) => id === 'default')?.label ?? '';
-  }
-
-  /** A headset was plugged in: the system's default may be another one now. */
-  async devicesChanged() {
-    const before = this.defaultMicrophone;
-    this.defaultMicrophone = await this.listDevices();
-    const moved = before !== '' && this.defaultMicrophone !== before;
-    if (moved && this.live && this.preferences.microphone === '') await this.reopenMicrophone();
   }
 
   /**
@@ -305,7 +284,7 @@ export class Controller {
     this.settings.hear(level.level);
     if (!this.live) return;
     if (!this.replies.audible && !this.muted) this.stage.orb.hear(level.level);
-    this.watchSilence(level.peak);
+    this.microphone.watch(level.peak, this.muted);
     const push = this.preferences.pushToTalk;
     if (!push || this.hearing) {
       this.session.sendAudio(samples);
@@ -313,18 +292,6 @@ export class Controller {
       this.before.push(samples.slice());
       if (this.before.length > BEFORE_PRESS_CHUNKS) this.before.shift();
     }
-  }
-
-  /** @param {number} peak */
-  watchSilence(peak) {
-    if (peak > 0 || this.muted) {
-      if (this.silentMs >= DEAD_MICROPHONE_MS) this.notices.clear('silence');
-      this.silentMs = 0;
-      return;
-    }
-    const before = this.silentMs;
-    this.silentMs += 20;
-    if (before < DEAD_MICROPHONE_MS && this.silentMs >= DEAD_MICROPHONE_MS) this.notices.show(problems.microphoneSilent());
   }
 
   /** @param {import('./audio.js').PlaybackReport} report */

@@ -147,12 +147,8 @@ export class Session {
   /** Ends the session; the conversation is remembered for the next `start`. */
   end() {
     clearTimeout(this.timer);
-    const socket = this.socket;
-    this.socket = null;
-    if (socket) {
-      if (this.open) socket.send(JSON.stringify({ type: 'session.end' }));
-      socket.close(1000);
-    }
+    if (this.open) this.socket?.send(JSON.stringify({ type: 'session.end' }));
+    this.drop();
     this.forget();
     this.heldAudio = [];
     this.heldBytes = 0;
@@ -195,8 +191,8 @@ export class Session {
     const socket = this.socket;
     this.socket = null;
     if (!socket) return;
-    socket.onopen = socket.onmessage = socket.onclose = null;
-    socket.close();
+    socket.onopen = socket.onmessage = socket.onclose = null; // nothing of it may touch the next one
+    socket.close(1000);
   }
 
   greet() {

@@ -2,6 +2,7 @@
  * Replies as they are heard: sound into the loudspeaker, text onto the page in step with it, acknowledgements back.
  */
 
+import { STARTING_MS } from './audio.js';
 import { ReplyScript } from './reply-script.js';
 
 /**
@@ -69,7 +70,7 @@ export class Replies {
     this.started(turn);
     const reply = /** @type {Reply} */ (this.reply);
     reply.script.addText(delta);
-    if (!this.sound.running) this.handlers.onText(turn, reply.script.text);
+    if (!this.sound.running) this.handlers.onText(turn, reply.script.show());
   }
 
   /**
@@ -78,7 +79,7 @@ export class Replies {
    * @param {number} offset
    */
   audio(turn, frame, offset) {
-    if (turn <= this.silenced || !this.sound.running) return;
+    if (turn <= this.silenced || !this.sound.willing) return;
     this.started(turn);
     const reply = /** @type {Reply} */ (this.reply);
     reply.cameAt ??= performance.now();
@@ -103,6 +104,17 @@ export class Replies {
     }
     this.sound.finish(turn);
     if (this.reply.chunks === 0) this.end(text || this.reply.script.text, 'whole');
+    else if (!this.sound.running) setTimeout(() => this.unheard(turn), STARTING_MS);
+  }
+
+  /**
+   * The loudspeaker never started: the reply has been read, and must not sound when it does.
+   * @param {number} turn
+   */
+  unheard(turn) {
+    if (this.turn !== turn || this.sound.running) return;
+    this.sound.flush(turn);
+    this.leave();
   }
 
   /**

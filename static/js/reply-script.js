@@ -14,6 +14,8 @@ export class ReplyScript {
     this.pieces = [];
     this.soundMs = 0;
     this.whole = false;
+    /** Characters given so far; where a sentence turns out longer than guessed, its words wait rather than vanish. */
+    this.given = 0;
   }
 
   get text() {
@@ -32,6 +34,12 @@ export class ReplyScript {
     this.soundMs += ms;
   }
 
+  /** All that has come, heard or not. */
+  show() {
+    this.given = this.text.length;
+    return this.text;
+  }
+
   /** Nothing more will come. */
   finish() {
     const last = this.pieces.at(-1);
@@ -44,6 +52,12 @@ export class ReplyScript {
    * @param {number} playedMs
    */
   spoken(playedMs) {
+    this.given = Math.max(this.given, this.heard(playedMs).length);
+    return this.text.slice(0, this.given);
+  }
+
+  /** @param {number} playedMs */
+  heard(playedMs) {
     let text = '';
     for (const piece of this.pieces) {
       // A piece begins with its first sample, not with the silence before it was sent.

@@ -24,6 +24,7 @@ const FLAGS = [
  * @typedef {object} Setup
  * @property {string | false} [microphone] the recording it plays; none: a beep; false: permission is refused
  * @property {boolean} [noMicrophone] there is no device at all
+ * @property {string} [hosts] a rule for names, as Chromium's --host-resolver-rules
  * @property {number} [contextRate] the rate the machine's sound hardware is said to have
  * @property {'light' | 'dark'} [colorScheme]
  * @property {{width: number, height: number}} [viewport]
@@ -42,6 +43,7 @@ export async function openBrowser(setup = {}) {
     ...(typeof setup.microphone === 'string' ? [`--use-file-for-fake-audio-capture=${setup.microphone}%noloop`] : []),
     setup.microphone === false ? '--deny-permission-prompts' : '--use-fake-ui-for-media-stream',
   ];
+  if (setup.hosts) devices.push(`--host-resolver-rules=${setup.hosts}`);
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: EXECUTABLE,
     headless: true,
@@ -98,14 +100,14 @@ export function record(file, rate, parts) {
   const pieces = parts.map((part, index) => {
     const piece = join(folder, `${index}.wav`);
     if (typeof part === 'number') {
-      execFileSync('sox', ['-n', '-r', String(rate), '-c', '1', '-b', '16', piece, 'trim', '0', String(part)]);
+      execFileSync('sox', ['-D', '-n', '-r', String(rate), '-c', '1', '-b', '16', piece, 'trim', '0', String(part)]);
     } else {
       const raw = join(folder, `${index}.raw.wav`);
       execFileSync('espeak-ng', ['-v', 'en-us', '-s', '150', '-w', raw, part]);
-      execFileSync('sox', [raw, '-r', String(rate), '-c', '1', '-b', '16', piece, 'gain', '-n', '-6']);
+      execFileSync('sox', ['-D', raw, '-r', String(rate), '-c', '1', '-b', '16', piece, 'gain', '-n', '-6']);
     }
     return piece;
   });
-  execFileSync('sox', [...pieces, file]);
+  execFileSync('sox', ['-D', ...pieces, file]);
   rmSync(folder, { recursive: true, force: true });
 }

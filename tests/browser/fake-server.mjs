@@ -226,7 +226,7 @@ class FakeSession {
 
   /** @param {Buffer} data */
   hear(data) {
-    const samples = new Int16Array(data.buffer, data.byteOffset, data.length >> 1);
+    const samples = new Int16Array(new Uint8Array(data).buffer); // a copy: the library's buffers are not aligned
     let squares = 0;
     for (const sample of samples) squares += sample * sample;
     const loud = Math.sqrt(squares / Math.max(1, samples.length)) > 500;
@@ -281,7 +281,7 @@ class FakeSession {
     } else if (event.type === 'reply.cancel') {
       if (this.reply) this.cancel('client');
       else this.tell({ type: 'error', code: 'nothing_to_cancel', message: 'no reply is running', in_reply_to: event.id });
-    } else if (event.type === 'playback.ack' && this.reply?.turn === event.turn) {
+    } else if (event.type === 'playback.ack' && this.reply && this.reply.turn === event.turn) {
       this.reply.played = event.played_ms;
     } else if (event.type === 'session.update') {
       for (const key of /** @type {const} */ (['voice', 'language', 'turn_detection'])) {

@@ -11,7 +11,7 @@ use crate::{
     conversation::{
         message::Event,
         segment::Heard,
-        transcript::{Decode, FinalNeed, FinalText, Utterance},
+        transcript::{Decode, FinalNeed, FinalText, TranscriptSettings, Utterance},
         turn::Input,
     },
     engine::{EngineError, RecognizeRequest, Transcript},
@@ -28,9 +28,10 @@ pub(super) struct Speech {
     last_voice: Instant,
     soft_end: Option<Instant>,
     final_at: Option<Instant>,
-    silence_ms: u32,
     /// The turn machine's count of how often the person went on.
     revision: u32,
+    /// The final text waits for the partial under way, which hears all there is.
+    waiting: bool,
     /// Shown to the client? Not before the machine calls it a turn.
     visible: bool,
     partial: Option<(String, String)>,
@@ -104,7 +105,7 @@ impl Driver {
                 let mut audio = Mono16k::default();
                 audio.append_frame(frame);
                 speech.utterance.push(&audio);
-                speech.silence_ms = silence_ms;
+                speech.utterance.silent_for(silence_ms);
                 if voiced {
                     speech.last_voice = Instant::now();
                     speech.end_ms = clock_ms;
@@ -116,7 +117,8 @@ impl Driver {
 
     fn open_speech(&mut self, turn: TurnId, start_ms: u64, audio: &Mono16k, visible: bool) {
         let now = Instant::now();
-        let mut utterance = Utterance::new(self.settings.transcript.clone(), start_ms);
+        let settings = self.settings.transcript.clone().for_max_audio(self.engines.recognizer.max_audio());
+        let mut utterance = Utterance::new(TranscriptSettings { words: self.options.words, ..settings }, start_ms);
         utterance.push(audio);
         self.open = Some(Speech {
             turn,
@@ -126,8 +128,8 @@ impl Driver {
             last_voice: now,
             soft_end: None,
             final_at: None,
-            silence_ms: 0,
             revision: 0,
+            waiting: false,
             visible,
             partial: None,
             text: None,
@@ -152,8 +154,7 @@ impl Driver {
     // ------------------------------------------------------------ decoding
 
     pub(super) fn start_partial(&mut self) {
-        // In silence nothing new is said; the final decode is near.
-        let Some(speech) = self.open.as_mut().filter(|speech| speech.silence_ms < 100) else { return };
+        let Some(speech) = &mut self.open else { return };
         if let Some(decode) = speech.utterance.next_partial() {
             let (turn, cancel) = (speech.turn, speech.decodes.clone());
             self.submit(turn, decode, None, cancel);
@@ -161,10 +162,13 @@ impl Driver {
     }
 
     pub(super) fn start_final(&mut self, turn: TurnId, revision: u32) {
-        let Some(speech) = self.open.as_mut().filter(|speech| speech.turn == turn) else { return };
+        let mut speeches = self.open.iter_mut().chain(&mut self.closing);
+        let Some(speech) = speeches.find(|speech| speech.turn == turn) else { return };
         speech.revision = revision;
         speech.soft_end.get_or_insert_with(Instant::now);
+        speech.waiting = false;
         match speech.utterance.final_decode() {
+            FinalNeed::Wait => speech.waiting = true,
             FinalNeed::Ready(text) => self.final_ready(turn, revision, text),
             FinalNeed::Decode(decodes) => {
                 let cancel = speech.decodes.clone();
@@ -179,6 +183,7 @@ impl Driver {
         if let Some(speech) = self.open.as_mut().filter(|speech| speech.turn == turn) {
             speech.utterance.resume();
             speech.soft_end = None;
+            speech.waiting = false;
             speech.final_at = None;
             speech.text = None;
         }
@@ -190,9 +195,9 @@ impl Driver {
             session: self.id,
             priority: decode.class,
             audio: decode.audio,
-            language: self.options.language.clone(),
+            language: self.options.language.clone().or(decode.language),
             prompt: decode.prompt,
-            words: decode.words || (revision.is_some() && self.options.words),
+            words: decode.words,
         };
         let answer = self.engines.recognizer.submit(request);
         let work = async move {
@@ -217,21 +222,11 @@ impl Driver {
                     self.final_ready(turn, revision, text);
                 }
             }
-            (None, Ok(transcript)) => {
-                if let Some((stable, unstable)) = speech.utterance.partial(generation, &transcript) {
-                    speech.partial = Some((stable.clone(), unstable.clone()));
-                    let visible = speech.visible;
-                    let text = format!("{stable} {unstable}").trim().to_owned();
-                    if visible {
-                        self.outbox.push(Event::Partial { turn, stable, unstable });
-                    }
-                    self.step(Input::Hypothesis { text });
-                }
-            }
-            (None, Err(error)) => {
-                speech.utterance.failed(generation);
-                if !matches!(error, EngineError::Superseded | EngineError::Overloaded { .. }) {
-                    tracing::warn!(session.id = %self.id, turn.id = %turn, %error, "partial transcript failed");
+            (None, result) => {
+                let waiting = speech.waiting.then_some(speech.revision);
+                self.partial(turn, generation, result);
+                if let Some(revision) = waiting {
+                    self.start_final(turn, revision);
                 }
             }
             (Some(revision), Err(error)) => {
@@ -249,6 +244,28 @@ impl Driver {
                         revision,
                         FinalText { text: text.unwrap_or_default(), ..FinalText::default() },
                     );
+                }
+            }
+        }
+    }
+
+    fn partial(&mut self, turn: TurnId, generation: u64, result: Result<Transcript, EngineError>) {
+        let mut speeches = self.open.iter_mut().chain(&mut self.closing);
+        let Some(speech) = speeches.find(|speech| speech.turn == turn) else { return };
+        match result {
+            Ok(transcript) => {
+                let Some((stable, unstable)) = speech.utterance.partial(generation, &transcript) else { return };
+                speech.partial = Some((stable.clone(), unstable.clone()));
+                let text = format!("{stable} {unstable}").trim().to_owned();
+                if speech.visible {
+                    self.outbox.push(Event::Partial { turn, stable, unstable });
+                }
+                self.step(Input::Hypothesis { text });
+            }
+            Err(error) => {
+                speech.utterance.failed(generation);
+                if !matches!(error, EngineError::Superseded | EngineError::Overloaded { .. }) {
+                    tracing::warn!(session.id = %self.id, turn.id = %turn, %error, "partial transcript failed");
                 }
             }
         }

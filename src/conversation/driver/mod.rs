@@ -131,7 +131,7 @@ impl Driver {
         history: Option<History>,
         outbox: Arc<Outbox>,
     ) -> Self {
-        let mut history = history.unwrap_or_else(|| History::new(&settings.prompt));
+        let mut history = history.map_or_else(|| History::new(&settings.prompt), History::carried_over);
         if let Some(instructions) = &options.instructions {
             history.set_system(instructions.clone());
         }

@@ -12,7 +12,8 @@ use crate::audio::VadFrame;
 const SMOOTH: usize = 5;
 /// Frames over which a level is taken: 60 ms.
 const LEVEL: usize = 3;
-/// The minimum reaches back so many blocks of so many frames: 4 s.
+/// The minimum reaches back so many blocks of so many frames: 4 s, in which even who talks on draws breath. Nothing
+/// is said before that much was heard.
 const BLOCKS: usize = 8;
 const BLOCK: u32 = 25;
 /// A background whose voice probability never falls below this part of the threshold cannot be told by that alone.
@@ -50,9 +51,10 @@ impl Background {
         }
         self.latest.push_back(Floor { power: power(frame), probability });
         self.note();
-        floor.is_none_or(|floor| {
-            floor.probability < VOICELIKE * threshold || self.level_db() >= decibels(floor.power) + ABOVE_FLOOR_DB
-        })
+        self.blocks.len() < BLOCKS
+            || floor.is_none_or(|floor| {
+                floor.probability < VOICELIKE * threshold || self.level_db() >= decibels(floor.power) + ABOVE_FLOOR_DB
+            })
     }
 
     /// Level of the last 60 ms in dB.

@@ -97,7 +97,7 @@ fn voice_wins_over_language_and_language_over_the_default() {
 fn a_voice_or_data_that_is_not_there_is_an_error_with_a_hint() {
     let unknown = EspeakSettings { voice: Some("klingon-queen".into()), ..EspeakSettings::default() };
     let error = Espeak::open(&unknown).err().expect("no such voice");
-    assert!(error.hint().contains("ESPEAK_VOICE"), "{error}");
+    assert!(error.hint().contains("TTS_VOICE"), "{error}");
     let nowhere = EspeakSettings { data: Some("/nowhere/at/all".into()), ..EspeakSettings::default() };
     let error = Espeak::open(&nowhere).err().expect("no such folder");
     assert!(matches!(error, EngineError::ModelMissing { .. }) && error.hint().contains("ESPEAK_DATA"), "{error}");

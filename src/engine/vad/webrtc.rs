@@ -7,11 +7,10 @@ use crate::{audio::VadFrame, engine::VoiceDetector};
 /// How much it takes for a yes.
 #[derive(Debug, Clone, Copy)]
 pub enum Strictness {
-    /// Misses the least.
-    Quality,
+    /// Misses little.
     LowBitrate,
+    /// Takes less for a voice that is none.
     Aggressive,
-    VeryAggressive,
 }
 
 pub struct Webrtc {
@@ -49,9 +48,7 @@ impl VoiceDetector for Webrtc {
 
 const fn mode(strictness: Strictness) -> VadMode {
     match strictness {
-        Strictness::Quality => VadMode::Quality,
         Strictness::LowBitrate => VadMode::LowBitrate,
         Strictness::Aggressive => VadMode::Aggressive,
-        Strictness::VeryAggressive => VadMode::VeryAggressive,
     }
 }

@@ -190,9 +190,11 @@ fn full(
         parameters.set_abort_callback_user_data(std::ptr::from_ref(running).cast_mut().cast());
         parameters.set_abort_callback(Some(aborted));
     }
-    state.full(parameters, samples).map_err(|error| {
-        if running.aborted() { EngineError::Superseded } else { failed(&error) }
-    })
+    state.full(parameters, samples).map_err(
+        |error| {
+            if running.aborted() { EngineError::Superseded } else { failed(&error) }
+        },
+    )
 }
 
 #[expect(unsafe_code, reason = "a C callback")]

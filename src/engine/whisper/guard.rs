@@ -73,9 +73,13 @@ mod tests {
 
     #[test]
     fn ordinary_speech_passes() {
-        for text in
-            ["Turn on the light.", "No, no, no.", "My number is seven seven seven seven.", "Bye bye.", "Very, very good."]
-        {
+        for text in [
+            "Turn on the light.",
+            "No, no, no.",
+            "My number is seven seven seven seven.",
+            "Bye bye.",
+            "Very, very good.",
+        ] {
             assert_eq!(verdict(text, -0.2, None), None, "{text}");
         }
     }

@@ -24,8 +24,7 @@ pub const STEP_MS: u32 = 20;
 const SPARE_STEPS: u32 = 12;
 /// How an alignment head of a model that is not OpenAI's is chosen for the bundled one: these were trained to
 /// look at the word being written (models/nano). Static, since whisper.cpp keeps the pointer.
-static NANO_HEADS: [DtwAhead; 2] =
-    [DtwAhead { n_text_layer: 0, n_head: 0 }, DtwAhead { n_text_layer: 1, n_head: 0 }];
+static NANO_HEADS: [DtwAhead; 2] = [DtwAhead { n_text_layer: 0, n_head: 0 }, DtwAhead { n_text_layer: 1, n_head: 0 }];
 
 /// A model's dimensions, out of its header.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -199,16 +198,7 @@ fn walk(mut file: impl Read + Seek, bytes: u64) -> io::Result<Facts> {
     if tensors == 0 {
         return Err(wrong("it holds no weights"));
     }
-    Ok(Facts {
-        bytes,
-        vocabulary,
-        audio_context,
-        audio_width,
-        audio_layers,
-        text_context,
-        text_layers,
-        mel_bands,
-    })
+    Ok(Facts { bytes, vocabulary, audio_context, audio_width, audio_layers, text_context, text_layers, mel_bands })
 }
 
 fn number(file: &mut impl Read) -> io::Result<u32> {

@@ -80,7 +80,15 @@ fn without_remarks(words: Vec<Word>) -> Vec<Word> {
             match (closing, c) {
                 (Some(close), c) if c == close => closing = None,
                 (Some(_), _) => {}
-                (None, '[' | '［' | '【') => closing = Some(if c == '[' { ']' } else if c == '［' { '］' } else { '】' }),
+                (None, '[' | '［' | '【') => {
+                    closing = Some(if c == '[' {
+                        ']'
+                    } else if c == '［' {
+                        '］'
+                    } else {
+                        '】'
+                    })
+                }
                 (None, '(') => closing = Some(')'),
                 (None, '（') => closing = Some('）'),
                 (None, '*') => closing = Some('*'),
@@ -122,7 +130,15 @@ mod tests {
 
     #[test]
     fn remarks_and_lone_marks_are_not_text() {
-        for silence in [&[" [BLANK_AUDIO]"][..], &[" [", "BL", "ANK", "_AUDIO", "]"], &["."], &[" ("], &[" (soft", " music)"], &["♪"], &[" ...", " -"]] {
+        for silence in [
+            &[" [BLANK_AUDIO]"][..],
+            &[" [", "BL", "ANK", "_AUDIO", "]"],
+            &["."],
+            &[" ("],
+            &[" (soft", " music)"],
+            &["♪"],
+            &[" ...", " -"],
+        ] {
             assert_eq!(text_of(silence), "", "{silence:?}");
         }
         assert_eq!(text_of(&[" Hello", " [", "noise", "]", " there", "."]), "Hello there.");
@@ -133,10 +149,8 @@ mod tests {
     #[test]
     fn characters_cut_in_two_are_joined() {
         let bytes = " при".as_bytes();
-        let pieces: Vec<Piece> = bytes
-            .chunks(3)
-            .map(|part| Piece { bytes: part.to_vec(), probability: 1.0, end_ms: None })
-            .collect();
+        let pieces: Vec<Piece> =
+            bytes.chunks(3).map(|part| Piece { bytes: part.to_vec(), probability: 1.0, end_ms: None }).collect();
         assert_eq!(join(&words(&pieces)), "при");
         assert_eq!(words(&pieces[..2]).len(), 1);
     }

@@ -59,6 +59,11 @@ export class Orb {
     this.frame ||= requestAnimationFrame((now) => this.draw(now));
   }
 
+  /** Whether the thinking turn has been undone. */
+  get posed() {
+    return Math.abs(Math.sin(this.turn / 2)) < 0.005;
+  }
+
   /** @param {number} now */
   draw(now) {
     this.frame = 0;
@@ -68,13 +73,15 @@ export class Orb {
     this.level += (this.target - this.level) * (this.target > this.level ? 0.4 : 0.1);
     if (!still) {
       this.phase += seconds * (0.5 + this.level * 3);
-      this.turn += seconds * (this.mood === 'thinking' || this.mood === 'connecting' ? 3.2 : 0);
+      if (this.mood === 'thinking' || this.mood === 'connecting') this.turn += seconds * 3.2;
+      else this.turn += (Math.round(this.turn / (2 * Math.PI)) * 2 * Math.PI - this.turn) * 0.08; // back to the mark's pose
     }
     const warm = { hearing: 1, listening: 0.8, speaking: 0 }[/** @type {string} */ (this.mood)] ?? 0.5;
     this.warmth += (warm - this.warmth) * (still ? 1 : 0.12);
     this.paint(still);
+    const settling = !still && !this.posed;
     const moving = this.mood !== 'idle' && this.mood !== 'muted' && this.mood !== 'waiting' && !still;
-    if (moving || Math.abs(this.target - this.level) > 0.005 || Math.abs(warm - this.warmth) > 0.01) this.wake();
+    if (moving || Math.abs(this.target - this.level) > 0.005 || Math.abs(warm - this.warmth) > 0.01 || settling) this.wake();
   }
 
   /** @param {boolean} still */
@@ -88,17 +95,16 @@ export class Orb {
     const radius = size * 0.4;
     pen.clearRect(0, 0, size, size);
 
-    pen.fillStyle = this.paper ?? '#fff';
-    pen.beginPath();
-    pen.arc(middle, middle, radius * 0.97, 0, Math.PI * 2);
-    pen.fill();
-
     const away = ['muted', 'waiting'].includes(this.mood);
     pen.setLineDash(away ? [radius * 0.05, radius * 0.05] : []);
     const swell = still ? 0 : 0.012 + this.level * 0.12;
     for (let ring = RINGS - 1; ring >= 0; ring--) {
       if ((still || this.mood === 'idle' || away) && ring > 0) continue;
       this.trace(middle, radius, this.mood === 'idle' || away ? 0 : swell * (1 - ring * 0.22), ring);
+      if (ring === 0) {
+        pen.fillStyle = this.paper ?? '#fff';
+        pen.fill();
+      }
       pen.strokeStyle = this.gradient(middle, radius, [1, 0.5, 0.26][ring]);
       pen.lineWidth = scale * (still ? 4 + this.level * 12 : [3.5, 2.5, 2][ring]);
       pen.stroke();

@@ -140,8 +140,16 @@ function entry(part, info) {
   const name = make('span', 'engine-name', info.model === info.engine ? info.model : `${info.engine}: ${info.model}`);
   if (info.demo) name.append(make('span', 'badge', 'small demo engine'));
   const said = make('dd', '', name);
-  if (info.hint) said.append(make('p', 'engine-hint', `${info.demo ? 'Better: ' : ''}${info.hint}.`.replace(/\.\.$/, '.')));
+  if (info.hint) said.append(make('p', 'engine-hint', info.demo ? 'Better: ' : '', ...withCode(info.hint)));
   return make('div', '', make('dt', '', part), said);
+}
+
+/**
+ * What stands between backticks is to be typed as it is.
+ * @param {string} text
+ */
+function withCode(text) {
+  return text.split('`').map((part, index) => (index % 2 === 0 ? part : make('code', '', part)));
 }
 
 /** @param {string} code */
