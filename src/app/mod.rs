@@ -1,1 +1,59 @@
-//! Configuration, router, commands: the top floor.
+//! The top floor: configuration, the choice of engines, the router, and the commands.
+
+mod check;
+mod commands;
+pub mod config;
+mod engines;
+mod health;
+mod router;
+mod serve;
+mod telemetry;
+
+use std::process::ExitCode;
+
+pub use engines::engines;
+pub use router::router;
+pub use serve::{Server, run};
+
+use self::config::{Action, Config};
+
+/// Exit code for a configuration that cannot be used (`EX_USAGE` of sysexits.h).
+const EXIT_USAGE: u8 = 64;
+
+/// Reads the configuration, runs the command, gives the exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    let (action, config) = match Config::load() {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::from(if error.is_help() { 0 } else { EXIT_USAGE });
+        }
+    };
+    telemetry::start(&config);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("aigolos-net").build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: the async runtime does not start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let result = runtime.block_on(async {
+        match action {
+            Action::Serve => serve::serve(config).await,
+            Action::Check => check::check(&config).await,
+            Action::Config => commands::print_config(&config),
+            Action::Transcribe { file, words } => commands::transcribe(&config, &file, words).await,
+            Action::Say { text, output, voice } => commands::say(&config, &text, &output, voice).await,
+        }
+    });
+    // Native threads may still be at work; nobody waits for them.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

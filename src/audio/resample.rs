@@ -3,6 +3,7 @@
 //! Both are rubato's windowed-sinc interpolation with a filter short enough for conversation: half its length, 3 ms at
 //! 16 kHz and 6 ms at 8 kHz, is all it holds back, besides what does not fill a step of 5 ms. That start delay is cut
 //! off, so the output's time is the input's time. What comes out does not depend on how the stream was cut.
+//! 48 kHz to 16 kHz costs 0.65 ms of CPU per second of sound (docs/benchmarks.md names the machine).
 
 use rubato::{
     Async, FixedAsync, Indexing, Resampler as _, SincInterpolationParameters, SincInterpolationType, WindowFunction,

@@ -29,16 +29,16 @@ const MESSAGE_TOKENS: usize = 4;
 /// What the chat model is told and how much it is reminded of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PromptSettings {
-    /// `SYSTEM_PROMPT`: what the model is told first.
+    /// `SYSTEM_PROMPT`: what the model is told first; empty: [`DEFAULT_SYSTEM_PROMPT`].
     pub system_prompt: String,
-    /// `LLM_HISTORY_TOKENS`: how many tokens (estimated, see [`estimate_tokens`]) system prompt, history and the
+    /// `HISTORY_TOKENS`: how many tokens (estimated, see [`estimate_tokens`]) system prompt, history and the
     /// newest words may take; the oldest turns go first. Keep it below the model's context less the longest reply.
     pub history_tokens: usize,
 }
 
 impl Default for PromptSettings {
     fn default() -> Self {
-        Self { system_prompt: DEFAULT_SYSTEM_PROMPT.into(), history_tokens: 3000 }
+        Self { system_prompt: DEFAULT_SYSTEM_PROMPT.into(), history_tokens: 2000 }
     }
 }
 
@@ -65,10 +65,12 @@ pub struct History {
 impl History {
     #[must_use]
     pub fn new(settings: &PromptSettings) -> Self {
-        Self { system: settings.system_prompt.clone(), budget: settings.history_tokens, turns: VecDeque::new() }
+        let asked = settings.system_prompt.trim();
+        let system = if asked.is_empty() { DEFAULT_SYSTEM_PROMPT } else { asked }.to_owned();
+        Self { system, budget: settings.history_tokens, turns: VecDeque::new() }
     }
 
-    /// Replaces the system prompt from the next request on.
+    /// Replaces the system prompt from the next request on; empty: none.
     pub fn set_system(&mut self, prompt: impl Into<String>) {
         self.system = prompt.into();
         self.trim();
@@ -92,6 +94,15 @@ impl History {
             }
         }
         self.trim();
+    }
+
+    /// Goes on in another session, whose turns are numbered anew: the turns so far are none of its own.
+    #[must_use]
+    pub fn carried_over(mut self) -> Self {
+        for exchange in &mut self.turns {
+            exchange.turn = None;
+        }
+        self
     }
 
     /// Records what the person said in `turn`; said again for the same turn it replaces the earlier words.
@@ -177,9 +188,13 @@ pub fn estimate_tokens(text: &str) -> usize {
         .chars()
         .map(|c| match u32::from(c) {
             0..=0x024f | 0x2000..=0x206f => 1,
-            0x1100..=0x11ff | 0x2e80..=0x9fff | 0xac00..=0xd7af | 0xf900..=0xfaff | 0xff00..=0xffef => 4,
+            0x1100..=0x11ff
+            | 0x2e80..=0x9fff
+            | 0xac00..=0xd7af
+            | 0xf900..=0xfaff
+            | 0xff00..=0xffef
+            | 0x2_0000..=0x3_ffff => 4,
             0x1_f000..=0x1_faff => 8,
-            0x2_0000..=0x3_ffff => 4,
             _ => 2,
         })
         .sum();
@@ -236,6 +251,8 @@ mod tests {
     #[test]
     fn an_interrupted_reply_is_kept_as_far_as_it_was_heard() {
         let mut h = history("", 1000);
+        assert_eq!(contents(&h, 1, "hello")[0].1, DEFAULT_SYSTEM_PROMPT);
+        h.set_system("");
         h.said(TurnId(1), "tell me a story");
         h.replied(TurnId(1), "One day a robot went home.");
         h.cut_to_heard(TurnId(1), "One day a robot ");
@@ -282,6 +299,18 @@ mod tests {
         ]);
         let texts: Vec<_> = contents(&h, 1, "good").into_iter().map(|(_, text)| text).collect();
         assert_eq!(texts, ["New prompt.", "Welcome back.", "hello", "are you there", "Yes.", "good"]);
+    }
+
+    #[test]
+    fn turns_of_another_session_are_not_mistaken_for_this_ones() {
+        let mut h = history("", 1000);
+        h.said(TurnId(1), "hello");
+        h.replied(TurnId(1), "Hello!");
+        let mut h = h.carried_over();
+        h.said(TurnId(1), "are you there");
+        h.replied(TurnId(1), "Yes.");
+        let texts: Vec<_> = contents(&h, 2, "good").into_iter().skip(1).map(|(_, text)| text).collect();
+        assert_eq!(texts, ["hello", "Hello!", "are you there", "Yes.", "good"]);
     }
 
     #[test]

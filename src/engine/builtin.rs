@@ -1,1 +1,126 @@
-//! To come.
+//! The built-in assistant: a few hundred words of English by heart, so that the first run has somebody to talk to.
+//!
+//! It understands what the bundled recogniser can hear and says what that can hear again. It is no language model
+//! and says so. An answer depends on the clock, the messages and, for timers, on when their session asked for them.
+
+mod calendar;
+mod fun;
+mod name;
+mod spell;
+mod sum;
+mod talk;
+mod timer;
+mod words;
+
+use std::sync::Arc;
+
+use futures::future::{self, BoxFuture};
+use jiff::Zoned;
+use tokio::sync::mpsc;
+
+use self::{timer::Starts, words::Heard};
+use super::{ChatDelta, ChatModel, ChatRequest, ChatStream, EngineError, EngineInfo};
+use crate::model::Role;
+
+/// Words on their way to the listener; when full, the assistant waits.
+const STREAM_CAPACITY: usize = 16;
+
+/// How to get a real model, in one sentence.
+pub const HINT: &str = "this is a small demo assistant; start Ollama (https://ollama.com) and restart for a real model";
+
+/// Tells the time, here and now.
+pub type Clock = Arc<dyn Fn() -> Zoned + Send + Sync>;
+
+/// The assistant itself; cheap, needs no warming up.
+#[derive(Clone)]
+pub struct Assistant {
+    clock: Clock,
+    hint: String,
+    starts: Arc<Starts>,
+}
+
+impl Default for Assistant {
+    fn default() -> Self {
+        Self::new(HINT)
+    }
+}
+
+impl Assistant {
+    /// `hint`: why this assistant is in use and how to get a real model.
+    #[must_use]
+    pub fn new(hint: impl Into<String>) -> Self {
+        Self { clock: Arc::new(Zoned::now), hint: hint.into(), starts: Arc::default() }
+    }
+
+    /// Lives by another clock than the system's.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The whole answer to the newest message.
+    #[must_use]
+    pub fn answer(&self, request: &ChatRequest) -> String {
+        let Some(newest) = request.messages.iter().rposition(|message| message.role == Role::User) else {
+            return "Hello. I'm listening.".into();
+        };
+        let earlier = &request.messages[..newest];
+        let said = request.messages[newest].content.as_str();
+        let heard = Heard::new(said);
+        if heard.is_empty() {
+            return "I'm sorry, I did not hear you.".into();
+        }
+        let now = (self.clock)();
+        let timers =
+            timer::Scene { starts: &self.starts, session: request.session, earlier, said, now: now.timestamp() };
+        let answer = timers
+            .answer(&heard)
+            .or_else(|| sum::answer(&heard))
+            .or_else(|| talk::repeat(&heard, earlier))
+            .or_else(|| name::answer(&heard, said, earlier))
+            .or_else(|| fun::answer(&heard, earlier, &now))
+            .or_else(|| calendar::answer(&heard, &now))
+            .or_else(|| talk::answer(&heard, earlier))
+            .unwrap_or_else(|| talk::unknown(said, earlier));
+        match timers.notice() {
+            Some(notice) if !answer.contains("timer") => format!("{answer} {notice}"),
+            _ => answer,
+        }
+    }
+}
+
+impl ChatModel for Assistant {
+    fn info(&self) -> EngineInfo {
+        EngineInfo {
+            engine: "builtin".into(),
+            model: "assistant".into(),
+            demo: true,
+            hint: Some(self.hint.clone()),
+            languages: vec!["en".into()],
+        }
+    }
+
+    /// Word by word; must be called within a tokio runtime.
+    fn reply(&self, request: ChatRequest) -> ChatStream {
+        let (words, stream) = mpsc::channel(STREAM_CAPACITY);
+        let answer = self.answer(&request);
+        tokio::spawn(async move {
+            for word in answer.split_inclusive(' ') {
+                if words.send(Ok(ChatDelta::Text(word.to_owned()))).await.is_err() {
+                    return;
+                }
+            }
+            // Nobody left to hear that it is over: nothing to do.
+            let _ = words.send(Ok(ChatDelta::Done { prompt_tokens: None, reply_tokens: None })).await;
+        });
+        stream
+    }
+
+    fn warm_up(&self) -> BoxFuture<'static, Result<(), EngineError>> {
+        Box::pin(future::ready(Ok(())))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -5,11 +5,16 @@
 //! is the cancellation: an engine looks at it before each piece of work.
 
 pub mod builtin;
+pub mod chat;
 mod error;
 pub mod espeak;
+mod lines;
 pub mod ollama;
 pub mod openai_chat;
 pub mod piper;
+pub mod speech;
+mod streaming;
+mod thinking;
 pub mod vad;
 pub mod whisper;
 pub mod worker;

@@ -1,1 +1,416 @@
-//! To come.
+//! Ollama: its types and model calls come from ollama-rs, its reply stream is read here, line by line.
+//!
+//! ollama-rs 0.3.6 decodes each network chunk by itself and loses those that end inside a character; it also swallows
+//! error lines. See [`streaming`](super::streaming) for what is done instead.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use futures::future::BoxFuture;
+use ollama_rs::{
+    error::OllamaError,
+    generation::{
+        chat::{ChatMessage, ChatMessageResponse, request::ChatMessageRequest},
+        parameters::{KeepAlive, ThinkType},
+    },
+    models::ModelOptions,
+};
+use reqwest::{Client, RequestBuilder, StatusCode, Url};
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::time::{Instant, timeout};
+
+use super::{
+    ChatModel, ChatRequest, ChatStream, EngineError, EngineInfo,
+    chat::ChatSettingsError,
+    streaming::{self, BadLine, Dialect, Patience, Refusal, Told},
+};
+use crate::model::Role;
+
+/// A model that answered this recently is still loaded.
+const STAYS_WARM: Duration = Duration::from_mins(1);
+/// A failed warm-up is not tried again for this long: many sessions may start at once.
+const STAYS_COLD: Duration = Duration::from_secs(2);
+
+/// Where Ollama is and how it is asked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OllamaSettings {
+    /// `OLLAMA_BASE_URL`.
+    pub base_url: String,
+    /// `LLM_MODEL_NAME`.
+    pub model: String,
+    /// `LLM_KEEP_ALIVE`: how long the model stays loaded after a reply: `30m`, `2h`, `45s`, `-1` for ever, `0` not at all.
+    pub keep_alive: String,
+    /// The context window the model is loaded with; see [`context_tokens`].
+    pub context_tokens: u32,
+    /// `LLM_TEMPERATURE`; `None`: the model's own.
+    pub temperature: Option<f32>,
+    /// `LLM_MAX_TOKENS`: the longest reply.
+    pub max_tokens: u32,
+    /// `LLM_LOAD_TIMEOUT`: how long loading the model may take when a session starts.
+    pub load: Duration,
+    pub patience: Patience,
+}
+
+impl Default for OllamaSettings {
+    fn default() -> Self {
+        Self {
+            base_url: "http://localhost:11434".into(),
+            model: "qwen2.5:7b".into(),
+            keep_alive: "30m".into(),
+            context_tokens: 4096,
+            temperature: None,
+            max_tokens: 400,
+            load: Duration::from_mins(5),
+            patience: Patience::default(),
+        }
+    }
+}
+
+/// A context window for so long a history and so long a reply, in steps, so that small changes of the settings do not
+/// make Ollama load the model anew; at least Ollama's own 4096.
+#[must_use]
+pub fn context_tokens(history: u32, reply: u32) -> u32 {
+    // A quarter more, since the history's length is an estimate.
+    let needed = history.saturating_add(history / 4).saturating_add(reply);
+    needed.clamp(4096, 1 << 20).next_multiple_of(1024)
+}
+
+/// What a look at the server found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// The server answers and has the model.
+    Ready,
+    /// The server answers without the model; what it has instead.
+    NoModel { others: Vec<String> },
+    /// Nothing that talks like Ollama answers.
+    NoServer { reason: String },
+}
+
+/// A model served by Ollama.
+#[derive(Clone)]
+pub struct Ollama(Arc<Server>);
+
+struct Server {
+    settings: OllamaSettings,
+    base: Url,
+    keep_alive: KeepAlive,
+    http: Client,
+    /// The last attempt to load the model; held while one runs, so that sessions starting together load once.
+    warmed: tokio::sync::Mutex<Option<(Instant, Result<(), EngineError>)>>,
+    /// The server refused to be told about thinking: it is no longer told.
+    unthinking: AtomicBool,
+    /// When the model last answered, and what was wrong if it did not.
+    last: Mutex<Last>,
+}
+
+#[derive(Default)]
+struct Last {
+    answered: Option<Instant>,
+    problem: Option<String>,
+}
+
+impl Ollama {
+    /// Checks the settings; connects to nothing.
+    pub fn new(settings: OllamaSettings) -> Result<Self, ChatSettingsError> {
+        let base = streaming::base_url("OLLAMA_BASE_URL", &settings.base_url)?;
+        let keep_alive = KeepAlive::deserialize(Value::String(settings.keep_alive.clone()))
+            .map_err(|_| ChatSettingsError::KeepAlive { value: settings.keep_alive.clone() })?;
+        if settings.model.trim().is_empty() {
+            return Err(ChatSettingsError::NoModel);
+        }
+        let http = streaming::client(&base, &settings.patience)?;
+        Ok(Self(Arc::new(Server {
+            settings,
+            base,
+            keep_alive,
+            http,
+            warmed: tokio::sync::Mutex::default(),
+            unthinking: AtomicBool::new(false),
+            last: Mutex::default(),
+        })))
+    }
+
+    /// Looks whether the server is there and has the model; the answer counts as news for [`ChatModel::info`].
+    pub async fn look(&self, wait: Duration) -> Found {
+        let server = &self.0;
+        let client = ollama_rs::Ollama::builder().url(server.base.clone()).reqwest_client(server.http.clone()).build();
+        let found = match timeout(wait, client.list_local_models()).await {
+            Err(_) => Found::NoServer { reason: format!("no answer within {} ms", wait.as_millis()) },
+            Ok(Err(OllamaError::ReqwestError(error))) => Found::NoServer { reason: streaming::innermost(&error) },
+            Ok(Err(_)) => Found::NoServer { reason: "what answers is not Ollama".into() },
+            Ok(Ok(models)) => {
+                let others: Vec<String> = models.into_iter().map(|model| model.name).collect();
+                if others.iter().any(|name| same_model(name, &server.settings.model)) {
+                    Found::Ready
+                } else {
+                    Found::NoModel { others }
+                }
+            }
+        };
+        server.last().problem = match &found {
+            Found::Ready => None,
+            Found::NoModel { others } => Some(format!("Ollama lacks the model; {}", self.pull_hint(others))),
+            Found::NoServer { reason } => Some(format!("no answer from Ollama ({reason}); {}", server.reach_hint())),
+        };
+        found
+    }
+
+    /// How to get the model, or which of `others` to use.
+    pub(super) fn pull_hint(&self, others: &[String]) -> String {
+        let mut hint = pull_hint(&self.0.settings.model);
+        if !others.is_empty() {
+            let some: Vec<&str> = others.iter().take(5).map(String::as_str).collect();
+            hint = format!("{hint}, or set LLM_MODEL_NAME to one it has: {}", some.join(", "));
+        }
+        hint
+    }
+
+    /// Host and port, for messages.
+    pub(super) fn place(&self) -> String {
+        streaming::shown(&self.0.base)
+    }
+}
+
+impl ChatModel for Ollama {
+    /// The hint tells what was wrong the last time, until something works again.
+    fn info(&self) -> EngineInfo {
+        EngineInfo {
+            engine: "ollama".into(),
+            model: self.0.settings.model.clone(),
+            demo: false,
+            hint: self.0.last().problem.clone(),
+            languages: Vec::new(),
+        }
+    }
+
+    fn reply(&self, request: ChatRequest) -> ChatStream {
+        streaming::start(Arc::clone(&self.0), self.0.settings.patience, request)
+    }
+
+    fn warm_up(&self) -> BoxFuture<'static, Result<(), EngineError>> {
+        let server = Arc::clone(&self.0);
+        Box::pin(async move { server.warm_up().await })
+    }
+}
+
+impl Server {
+    async fn warm_up(&self) -> Result<(), EngineError> {
+        let mut warmed = self.warmed.lock().await;
+        if self.last().answered.is_some_and(|at| at.elapsed() < STAYS_WARM) {
+            return Ok(());
+        }
+        if let Some((at, Err(error))) = &*warmed
+            && at.elapsed() < STAYS_COLD
+        {
+            return Err(error.clone());
+        }
+        // A request without messages loads the model and answers nothing.
+        let outcome = match timeout(self.settings.load, self.load()).await {
+            Ok(outcome) => outcome,
+            Err(_) => {
+                Err(EngineError::Stalled { engine: Self::ENGINE, waited_ms: self.settings.load.as_millis() as u64 })
+            }
+        };
+        self.ended(outcome.as_ref().copied());
+        *warmed = Some((Instant::now(), outcome.clone()));
+        outcome
+    }
+
+    async fn load(&self) -> Result<(), EngineError> {
+        let mut first = true;
+        loop {
+            let sent = self.post(Vec::new(), None, false).send().await;
+            let response = sent.map_err(|error| self.no_answer(error).error)?;
+            if response.status().is_success() {
+                // The answer comes when the model is loaded; its few bytes say nothing new.
+                return response.bytes().await.map(drop).map_err(|error| self.no_answer(error).error);
+            }
+            match streaming::refused(self, response).await {
+                Refusal { again: true, .. } if first => first = false,
+                Refusal { error, .. } => return Err(error),
+            }
+        }
+    }
+
+    fn post(&self, messages: Vec<ChatMessage>, max_tokens: Option<u32>, stream: bool) -> RequestBuilder {
+        // The same window every time: another one would make Ollama load the model anew.
+        let mut options = ModelOptions::default().num_ctx(self.settings.context_tokens.into());
+        if let Some(temperature) = self.settings.temperature {
+            options = options.temperature(temperature);
+        }
+        let longest = max_tokens.unwrap_or(self.settings.max_tokens);
+        options = options.num_predict(i32::try_from(longest).unwrap_or(i32::MAX));
+        // gpt-oss cannot stop thinking, only think less.
+        let think = if self.settings.model.contains("gpt-oss") { ThinkType::Low } else { ThinkType::False };
+        let mut request = ChatMessageRequest::new(self.settings.model.clone(), messages)
+            .options(options)
+            .keep_alive(self.keep_alive.clone());
+        request.think = Some(think).filter(|_| !self.unthinking.load(Ordering::Relaxed));
+        // ollama-rs keeps its `stream` field to itself.
+        let mut body = serde_json::to_value(request).unwrap_or_default();
+        body["stream"] = Value::Bool(stream);
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}api/chat", self.base.path()));
+        self.http.post(url).json(&body)
+    }
+
+    fn last(&self) -> std::sync::MutexGuard<'_, Last> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Dialect for Server {
+    const ENGINE: &'static str = "ollama";
+
+    fn request(&self, chat: &ChatRequest) -> RequestBuilder {
+        let messages = chat.messages.iter().map(|message| {
+            let content = message.content.clone();
+            match message.role {
+                Role::System => ChatMessage::system(content),
+                Role::User => ChatMessage::user(content),
+                Role::Assistant => ChatMessage::assistant(content),
+            }
+        });
+        self.post(messages.collect(), chat.max_tokens, true)
+    }
+
+    fn refusal(&self, status: StatusCode, body: &str) -> Refusal {
+        let error = serde_json::from_str::<ErrorLine>(body).map(|line| line.error);
+        match (status, error) {
+            (StatusCode::NOT_FOUND, Ok(error)) if error.contains("not found") => {
+                let name = self.settings.model.clone();
+                Refusal { error: EngineError::ModelMissing { hint: pull_hint(&name), name }, again: false }
+            }
+            (StatusCode::BAD_REQUEST, Ok(error)) if error.contains("think") => {
+                let again = !self.unthinking.swap(true, Ordering::Relaxed);
+                Refusal { error: Self::failed(error), again }
+            }
+            (_, Ok(error)) => streaming::plain_refusal::<Self>(status, &error),
+            (_, Err(_)) => {
+                let reason =
+                    format!("what answers at {} is not Ollama (status {})", streaming::shown(&self.base), status);
+                Refusal { error: self.unreachable(reason), again: status.is_server_error() }
+            }
+        }
+    }
+
+    fn reach_hint(&self) -> String {
+        format!("start Ollama at {} (`ollama serve`) or set OLLAMA_BASE_URL", streaming::shown(&self.base))
+    }
+
+    fn decode(&self, line: &str, told: &mut Told) -> Result<(), BadLine> {
+        if line.trim().is_empty() {
+            return Ok(());
+        }
+        match serde_json::from_str::<ChatMessageResponse>(line) {
+            Ok(piece) => {
+                told.text.push_str(&piece.message.content);
+                told.done |= piece.done;
+                if let Some(last) = piece.final_data {
+                    told.prompt_tokens = u32::try_from(last.prompt_eval_count).ok();
+                    told.reply_tokens = u32::try_from(last.eval_count).ok();
+                }
+                Ok(())
+            }
+            Err(unreadable) => Err(match serde_json::from_str::<ErrorLine>(line) {
+                Ok(ErrorLine { error }) => BadLine::Error(error),
+                Err(_) => BadLine::Unreadable(unreadable.to_string()),
+            }),
+        }
+    }
+
+    fn ended(&self, outcome: Result<(), &EngineError>) {
+        let mut last = self.last();
+        match outcome {
+            Ok(()) => *last = Last { answered: Some(Instant::now()), problem: None },
+            Err(error) => {
+                last.answered = None; // it may have been unloaded, or be gone
+                last.problem = Some(format!("{error}; {}", error.hint()));
+            }
+        }
+    }
+}
+
+/// Ollama's errors, as a body and as a line in the middle of a stream.
+#[derive(Deserialize)]
+struct ErrorLine {
+    error: String,
+}
+
+fn pull_hint(model: &str) -> String {
+    format!("run `ollama pull {model}`")
+}
+
+/// `llama3` means `llama3:latest`; case does not count.
+fn same_model(have: &str, want: &str) -> bool {
+    let full = |name: &str| {
+        let name = name.trim().to_lowercase();
+        if name.rsplit('/').next().is_some_and(|last| last.contains(':')) { name } else { format!("{name}:latest") }
+    };
+    full(have) == full(want)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Message;
+
+    fn ollama(settings: OllamaSettings) -> Ollama {
+        Ollama::new(settings).expect("valid settings")
+    }
+
+    #[test]
+    fn settings_are_checked_before_anything_is_connected() {
+        let with = |change: fn(&mut OllamaSettings)| {
+            let mut settings = OllamaSettings::default();
+            change(&mut settings);
+            Ollama::new(settings).err()
+        };
+        assert_eq!(with(|_| ()), None);
+        assert_eq!(
+            with(|s| s.base_url = "localhost:11434".into()),
+            Some(ChatSettingsError::Address { name: "OLLAMA_BASE_URL" })
+        );
+        assert_eq!(with(|s| s.keep_alive = "soon".into()), Some(ChatSettingsError::KeepAlive { value: "soon".into() }));
+        assert_eq!(with(|s| s.keep_alive = "-1".into()), None);
+        assert_eq!(with(|s| s.model = " ".into()), Some(ChatSettingsError::NoModel));
+    }
+
+    #[test]
+    fn the_request_streams_without_thinking_and_keeps_the_model_loaded() {
+        let settings =
+            OllamaSettings { base_url: "http://user:secret@host:1/prefix".into(), ..OllamaSettings::default() };
+        let server = ollama(settings);
+        let chat = ChatRequest { messages: vec![Message::new(Role::User, "Привет")], ..ChatRequest::default() };
+        let request = server.0.request(&chat).build().unwrap();
+        assert_eq!(request.url().path(), "/prefix/api/chat");
+        let body: Value = serde_json::from_slice(request.body().unwrap().as_bytes().unwrap()).unwrap();
+        assert_eq!(body["stream"], true);
+        assert_eq!(body["think"], false);
+        assert_eq!(body["keep_alive"], "30m");
+        assert_eq!(body["options"], serde_json::json!({"num_ctx": 4096, "num_predict": 400}));
+        assert_eq!(body["messages"][0]["content"], "Привет");
+        assert!(!server.0.reach_hint().contains("secret"));
+    }
+
+    #[test]
+    fn the_context_window_holds_history_and_reply() {
+        assert_eq!(context_tokens(2000, 400), 4096);
+        assert_eq!(context_tokens(8000, 1000), 11 * 1024);
+        assert_eq!(context_tokens(u32::MAX, u32::MAX), 1 << 20);
+    }
+
+    #[test]
+    fn model_names_are_compared_as_ollama_does() {
+        assert!(same_model("llama3:latest", "llama3"));
+        assert!(same_model("Qwen2.5:7b", "qwen2.5:7b"));
+        assert!(!same_model("qwen2.5:7b", "qwen2.5"));
+        assert!(same_model("host:5000/me/model:latest", "host:5000/me/model"));
+    }
+}

@@ -1,1 +1,311 @@
-//! To come.
+//! Any server that speaks OpenAI's chat completions: vLLM, llama.cpp, LM Studio and others.
+
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use futures::future::BoxFuture;
+use reqwest::{Client, RequestBuilder, StatusCode, Url};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use super::{
+    ChatModel, ChatRequest, ChatStream, EngineError, EngineInfo,
+    chat::ChatSettingsError,
+    streaming::{self, BadLine, Dialect, Patience, Refusal, Told},
+};
+use crate::model::{Message, Role};
+
+/// Where the server is and how it is asked.
+#[derive(Clone, PartialEq)]
+pub struct OpenAiSettings {
+    /// `LLM_BASE_URL`: with or without `/v1` at its end.
+    pub base_url: String,
+    /// `LLM_API_KEY`: sent as a bearer token; `None`: the server asks for none.
+    pub api_key: Option<String>,
+    /// `LLM_MODEL_NAME`.
+    pub model: String,
+    /// `LLM_TEMPERATURE`; `None`: the server's own.
+    pub temperature: Option<f32>,
+    /// `LLM_MAX_TOKENS`: the longest reply.
+    pub max_tokens: u32,
+    pub patience: Patience,
+}
+
+impl Default for OpenAiSettings {
+    fn default() -> Self {
+        Self {
+            base_url: "http://localhost:8000/v1".into(),
+            api_key: None,
+            model: "qwen2.5:7b".into(),
+            temperature: None,
+            max_tokens: 400,
+            patience: Patience::default(),
+        }
+    }
+}
+
+impl fmt::Debug for OpenAiSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenAiSettings")
+            .field(
+                "base_url",
+                &Url::parse(&self.base_url).map_or_else(|_| "invalid".into(), |url| streaming::shown(&url)),
+            )
+            .field("api_key", &self.api_key.as_ref().map(|_| "redacted"))
+            .field("model", &self.model)
+            .field("temperature", &self.temperature)
+            .field("max_tokens", &self.max_tokens)
+            .field("patience", &self.patience)
+            .finish()
+    }
+}
+
+/// A model behind a chat completions endpoint.
+#[derive(Clone)]
+pub struct OpenAiChat(Arc<Server>);
+
+struct Server {
+    settings: OpenAiSettings,
+    base: Url,
+    http: Client,
+    /// The server refused the optional fields once: it gets the bare minimum from then on.
+    plain: AtomicBool,
+    problem: Mutex<Option<String>>,
+}
+
+impl OpenAiChat {
+    /// Checks the settings; connects to nothing.
+    pub fn new(settings: OpenAiSettings) -> Result<Self, ChatSettingsError> {
+        if settings.base_url.trim().is_empty() {
+            return Err(ChatSettingsError::NoAddress);
+        }
+        let mut base = streaming::base_url("LLM_BASE_URL", &settings.base_url)?;
+        if base.path() == "/" {
+            base.set_path("/v1/");
+        }
+        if settings.model.trim().is_empty() {
+            return Err(ChatSettingsError::NoModel);
+        }
+        let http = streaming::client(&base, &settings.patience)?;
+        Ok(Self(Arc::new(Server { settings, base, http, plain: AtomicBool::new(false), problem: Mutex::default() })))
+    }
+}
+
+impl ChatModel for OpenAiChat {
+    /// The hint tells what was wrong the last time, until something works again.
+    fn info(&self) -> EngineInfo {
+        EngineInfo {
+            engine: "openai".into(),
+            model: self.0.settings.model.clone(),
+            demo: false,
+            hint: self.0.problem.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            languages: Vec::new(),
+        }
+    }
+
+    fn reply(&self, request: ChatRequest) -> ChatStream {
+        streaming::start(Arc::clone(&self.0), self.0.settings.patience, request)
+    }
+
+    /// These servers load their model when they start; asking for the list of models shows whether they have started,
+    /// and leaves a connection open for the first request.
+    fn warm_up(&self) -> BoxFuture<'static, Result<(), EngineError>> {
+        let server = Arc::clone(&self.0);
+        Box::pin(async move {
+            let outcome = server.list().await;
+            server.ended(outcome.as_ref().copied());
+            outcome
+        })
+    }
+}
+
+impl Server {
+    async fn list(&self) -> Result<(), EngineError> {
+        let wait = self.settings.patience.first_token;
+        let asked = async {
+            let response =
+                self.authorised(self.http.get(self.url("models"))).send().await.map_err(|e| self.no_answer(e).error)?;
+            match response.status() {
+                // Not every server has the list.
+                status if status.is_success() || status == StatusCode::NOT_FOUND => Ok(()),
+                _ => Err(streaming::refused(self, response).await.error),
+            }
+        };
+        let stalled = EngineError::Stalled { engine: Self::ENGINE, waited_ms: wait.as_millis() as u64 };
+        timeout(wait, asked).await.unwrap_or(Err(stalled))
+    }
+
+    fn url(&self, path: &str) -> Url {
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}{path}", self.base.path()));
+        url
+    }
+
+    fn authorised(&self, request: RequestBuilder) -> RequestBuilder {
+        match &self.settings.api_key {
+            Some(key) => request.bearer_auth(key),
+            None => request,
+        }
+    }
+}
+
+impl Dialect for Server {
+    const ENGINE: &'static str = "openai";
+
+    fn request(&self, chat: &ChatRequest) -> RequestBuilder {
+        let mut body = json!({
+            "model": self.settings.model,
+            "messages": alternating(&chat.messages),
+            "stream": true,
+            "max_tokens": chat.max_tokens.unwrap_or(self.settings.max_tokens),
+        });
+        if let Some(temperature) = self.settings.temperature {
+            body["temperature"] = json!(temperature);
+        }
+        if !self.plain.load(Ordering::Relaxed) {
+            body["stream_options"] = json!({"include_usage": true});
+            // How vLLM and llama.cpp are told not to think first.
+            body["chat_template_kwargs"] = json!({"enable_thinking": false});
+        }
+        self.authorised(self.http.post(self.url("chat/completions"))).json(&body)
+    }
+
+    fn refusal(&self, status: StatusCode, body: &str) -> Refusal {
+        let message = serde_json::from_str::<Value>(body).ok().as_ref().and_then(error_message).unwrap_or_default();
+        match status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Refusal {
+                error: EngineError::Unreachable {
+                    engine: Self::ENGINE,
+                    reason: format!("it does not accept the API key (status {})", status.as_u16()),
+                    hint: "set LLM_API_KEY to a key of that server".into(),
+                },
+                again: false,
+            },
+            StatusCode::NOT_FOUND if message.to_lowercase().contains("model") => Refusal {
+                error: EngineError::ModelMissing {
+                    name: self.settings.model.clone(),
+                    hint: format!("set LLM_MODEL_NAME to a model that {} has", streaming::shown(&self.base)),
+                },
+                again: false,
+            },
+            StatusCode::NOT_FOUND => {
+                let reason = format!("no chat completions at {} (status 404)", streaming::shown(&self.base));
+                Refusal { error: self.unreachable(reason), again: false }
+            }
+            StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => {
+                // Perhaps a field it does not know: once more without what is optional.
+                let again = !self.plain.swap(true, Ordering::Relaxed);
+                Refusal { again, ..streaming::plain_refusal::<Self>(status, &message) }
+            }
+            _ => streaming::plain_refusal::<Self>(status, &message),
+        }
+    }
+
+    fn reach_hint(&self) -> String {
+        format!("start the chat server at {} or set LLM_BASE_URL", streaming::shown(&self.base))
+    }
+
+    /// One line of the event stream. Only `data` lines count; their payload is always a single line.
+    fn decode(&self, line: &str, told: &mut Told) -> Result<(), BadLine> {
+        let Some(data) = line.strip_prefix("data:").map(str::trim) else {
+            // A server that fails before its stream begins may send the bare error.
+            return match serde_json::from_str::<Value>(line).ok().as_ref().and_then(error_message) {
+                Some(message) => Err(BadLine::Error(message)),
+                None => Ok(()),
+            };
+        };
+        if data == "[DONE]" {
+            told.done = true;
+            return Ok(());
+        }
+        if data.is_empty() {
+            return Ok(());
+        }
+        let unreadable = |error: serde_json::Error| BadLine::Unreadable(error.to_string());
+        let value: Value = serde_json::from_str(data).map_err(unreadable)?;
+        if let Some(message) = error_message(&value) {
+            return Err(BadLine::Error(message));
+        }
+        let chunk: Chunk = serde_json::from_value(value).map_err(unreadable)?;
+        for choice in chunk.choices.into_iter().flatten().filter(|choice| choice.index == 0) {
+            told.text.push_str(choice.delta.and_then(|delta| delta.content).as_deref().unwrap_or_default());
+            told.finished |= choice.finish_reason.is_some();
+        }
+        if let Some(usage) = chunk.usage {
+            told.prompt_tokens = usage.prompt_tokens;
+            told.reply_tokens = usage.completion_tokens;
+        }
+        Ok(())
+    }
+
+    fn ended(&self, outcome: Result<(), &EngineError>) {
+        *self.problem.lock().unwrap_or_else(PoisonError::into_inner) =
+            outcome.err().map(|error| format!("{error}; {}", error.hint()));
+    }
+}
+
+#[derive(Deserialize)]
+struct Chunk {
+    choices: Option<Vec<Choice>>,
+    usage: Option<Usage>,
+}
+
+#[derive(Deserialize)]
+struct Choice {
+    #[serde(default)]
+    index: u32,
+    delta: Option<Delta>,
+    finish_reason: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Delta {
+    content: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Usage {
+    prompt_tokens: Option<u32>,
+    completion_tokens: Option<u32>,
+}
+
+/// The message of `{"error": {"message": ...}}`, `{"error": "..."}` or `{"object": "error", "message": ...}`.
+fn error_message(value: &Value) -> Option<String> {
+    let error = match value.get("error") {
+        Some(Value::Null) | None if value["object"] == "error" => value,
+        Some(Value::Null) | None => return None,
+        Some(error) => error,
+    };
+    let message = error.as_str().or_else(|| error["message"].as_str()).map(str::to_owned);
+    Some(message.unwrap_or_else(|| error.to_string()))
+}
+
+/// Roles in turn, as many chat templates demand: a turn without a reply is joined to the next, system prompts come
+/// first as one, and a conversation begins with the person.
+fn alternating(messages: &[Message]) -> Vec<Value> {
+    let mut joined: Vec<(Role, String)> = Vec::with_capacity(messages.len());
+    for message in messages {
+        match joined.last_mut() {
+            Some((role, text)) if *role == message.role => {
+                text.push('\n');
+                text.push_str(&message.content);
+            }
+            last => {
+                if message.role == Role::Assistant && last.is_none_or(|(role, _)| *role == Role::System) {
+                    joined.push((Role::User, "…".into()));
+                }
+                joined.push((message.role, message.content.clone()));
+            }
+        }
+    }
+    joined.into_iter().map(|(role, content)| json!({"role": role, "content": content})).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,225 @@
-//! To come.
+//! Piper voices: natural speech by small neural networks, run by ONNX Runtime.
+//!
+//! A sentence becomes phonemes under espeak-ng's one owner, then sound on one of a few named threads, so that
+//! several people are spoken to at once. The runtime library is opened when the engine is, after it has been looked
+//! at (`runtime`); voices are files in a folder (`voices`), loaded when first used and kept up to a limit (`worker`).
+
+mod runtime;
+mod sound;
+mod voices;
+mod worker;
+
+use std::{
+    num::NonZeroUsize,
+    path::PathBuf,
+    sync::mpsc::{SyncSender, TrySendError, sync_channel},
+};
+
+use tokio::sync::mpsc;
+
+pub use self::voices::Broken;
+use self::{
+    voices::Voice,
+    worker::{Job, MAX_PIECES},
+};
+use super::{
+    EngineError, EngineInfo, SpeakRequest, SpeechStream, Synthesizer, VoiceInfo,
+    espeak::{Espeak, MAX_CHARS},
+    speech,
+};
+
+/// How Piper is set up.
+#[derive(Debug, Clone)]
+pub struct PiperSettings {
+    /// Where voices lie, searched with its subfolders (`MODELS_DIR`/piper).
+    pub folder: PathBuf,
+    /// The ONNX Runtime library, 1.22 or newer (`ORT_DYLIB_PATH`). `None`: beside the executable, in `lib/` of the
+    /// working folder, or the system's.
+    pub library: Option<PathBuf>,
+    /// The voice used when a request names neither voice nor language (`TTS_VOICE`): its file name without
+    /// `.onnx`, perhaps with `#speaker`. `None`: the first English one, else the first.
+    pub voice: Option<String>,
+    /// Sentences spoken at once (`TTS_WORKERS`).
+    pub workers: NonZeroUsize,
+    /// Threads that share the work of one sentence (`TTS_THREADS`).
+    pub threads: NonZeroUsize,
+    /// Loaded voices kept, each 20 to 130 MB (`TTS_LOADED_VOICES`). A voice that speaks twice at once counts twice; one
+    /// that is speaking is never dropped.
+    pub loaded: NonZeroUsize,
+    /// Silence after a sentence in milliseconds (`TTS_PAUSE_MS`).
+    pub pause_ms: u32,
+}
+
+impl Default for PiperSettings {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let at_least_one = |count: usize| NonZeroUsize::new(count).unwrap_or(NonZeroUsize::MIN);
+        Self {
+            folder: PathBuf::from("models/local/piper"),
+            library: None,
+            voice: None,
+            workers: at_least_one(cores.min(2)),
+            threads: at_least_one(cores / 2).min(at_least_one(4)),
+            loaded: at_least_one(4),
+            pause_ms: 200,
+        }
+    }
+}
+
+/// Sentences waiting for a worker. Full: the next one is refused with [`EngineError::Overloaded`].
+const QUEUE: usize = 128;
+
+/// Speech by Piper voices.
+pub struct Piper {
+    jobs: SyncSender<Job>,
+    voices: Vec<Voice>,
+    default: usize,
+    broken: Vec<Broken>,
+    runtime: String,
+}
+
+impl Piper {
+    /// Opens the runtime, lists the voices and starts the workers; the default voice is loaded in the background.
+    ///
+    /// # Errors
+    /// [`EngineError::ModelMissing`] if there is no voice, no runtime library, or one that does not fit.
+    pub fn open(settings: &PiperSettings, espeak: Espeak) -> Result<Self, EngineError> {
+        let (voices, broken) = voices::find(&settings.folder);
+        for problem in &broken {
+            tracing::warn!(voice = %problem.path.display(), reason = %problem.reason, "piper voice left out");
+        }
+        if voices.is_empty() {
+            return Err(no_voice(settings, &broken));
+        }
+        let default = default_voice(&voices, settings.voice.as_deref())?;
+        let runtime = runtime::open(settings.library.as_deref())?;
+        let (jobs, queue) = sync_channel(QUEUE);
+        worker::start(settings, espeak, queue)?;
+        // Fresh queue: there is room. Should it fail, the first sentence loads the voice.
+        let _ = jobs.try_send(Job::Load(voices[default].clone()));
+        tracing::debug!(voices = voices.len(), workers = settings.workers, runtime, "piper started");
+        Ok(Self { jobs, voices, default, broken, runtime })
+    }
+
+    /// Voices that were found but cannot be used, and why.
+    pub fn broken(&self) -> &[Broken] {
+        &self.broken
+    }
+
+    /// The version of ONNX Runtime in use.
+    pub fn runtime(&self) -> &str {
+        &self.runtime
+    }
+
+    /// Whether `id` (`voice` or `voice#speaker`) names a voice of ours.
+    pub(super) fn has_voice(&self, id: &str) -> bool {
+        named(&self.voices, id).is_some()
+    }
+
+    /// Whether a voice of ours speaks `language` (ISO 639-1).
+    pub(super) fn speaks(&self, language: &str) -> bool {
+        self.for_language(language).is_some()
+    }
+
+    fn for_language(&self, language: &str) -> Option<&Voice> {
+        let default = &self.voices[self.default];
+        let tag = language.get(..2).unwrap_or(language).to_ascii_lowercase();
+        (default.language == tag).then_some(default).or_else(|| self.voices.iter().find(|voice| voice.language == tag))
+    }
+
+    fn choose(&self, request: &SpeakRequest) -> Result<(&Voice, i64), EngineError> {
+        if let Some((voice, speaker)) = request.voice.as_deref().and_then(|id| named(&self.voices, id)) {
+            return Ok((voice, speaker));
+        }
+        let Some(language) = speech::language(request) else {
+            let default = &self.voices[self.default];
+            return Ok((default, default.speaker));
+        };
+        self.for_language(&language).map(|voice| (voice, voice.speaker)).ok_or_else(|| EngineError::ModelMissing {
+            name: format!("Piper voice for language {language}"),
+            hint: "put one into MODELS_DIR/piper, or set TTS_ENGINE=auto to let espeak-ng speak this language".into(),
+        })
+    }
+
+    fn submit(&self, request: &SpeakRequest, out: &worker::Out) -> Result<(), EngineError> {
+        let chars = request.text.chars().count();
+        if chars > MAX_CHARS {
+            return Err(EngineError::Failed {
+                engine: "piper",
+                reason: format!("a sentence may have {MAX_CHARS} characters, not {chars}"),
+            });
+        }
+        let (voice, speaker) = self.choose(request)?;
+        let speed = if request.speed.is_finite() { request.speed.clamp(0.25, 4.0) } else { 1.0 };
+        let job = Job::Speak { text: request.text.clone(), voice: voice.clone(), speaker, speed, out: out.clone() };
+        self.jobs.try_send(job).map_err(|error| match error {
+            TrySendError::Full(_) => EngineError::Overloaded { retry_after_ms: 1_000 },
+            TrySendError::Disconnected(_) => EngineError::Closed,
+        })
+    }
+}
+
+impl Synthesizer for Piper {
+    fn info(&self) -> EngineInfo {
+        let mut languages: Vec<String> = self.voices.iter().map(|voice| voice.language.clone()).collect();
+        languages.sort_unstable();
+        languages.dedup();
+        let hint = self.broken.first().map(|problem| {
+            let more =
+                if self.broken.len() > 1 { format!(" (and {} more)", self.broken.len() - 1) } else { String::new() };
+            format!("left out: {}: {}{more}", problem.path.display(), problem.reason)
+        });
+        EngineInfo { engine: "piper".into(), model: self.voices[self.default].id.clone(), demo: false, hint, languages }
+    }
+
+    fn voices(&self) -> Vec<VoiceInfo> {
+        self.voices.iter().flat_map(Voice::listed).collect()
+    }
+
+    fn speak(&self, request: SpeakRequest) -> SpeechStream {
+        let (out, stream) = mpsc::channel(MAX_PIECES + 1);
+        if let Err(error) = self.submit(&request, &out) {
+            // The channel is fresh and its receiver in our hands: there is room.
+            let _ = out.try_send(Err(error));
+        }
+        stream
+    }
+}
+
+/// The voice and speaker that `id` names; an unknown speaker is no voice of ours.
+fn named<'a>(voices: &'a [Voice], id: &str) -> Option<(&'a Voice, i64)> {
+    let (name, speaker) = id.split_once('#').map_or((id, None), |(name, speaker)| (name, Some(speaker)));
+    let voice = voices.iter().find(|voice| voice.id.eq_ignore_ascii_case(name))?;
+    match speaker {
+        Some(speaker) => voice.speaker(speaker).map(|speaker| (voice, speaker)),
+        None => Some((voice, voice.speaker)),
+    }
+}
+
+fn default_voice(voices: &[Voice], setting: Option<&str>) -> Result<usize, EngineError> {
+    let Some(wanted) = setting else {
+        return Ok(voices.iter().position(|voice| voice.language == "en").unwrap_or(0));
+    };
+    let found = named(voices, wanted).and_then(|(found, _)| voices.iter().position(|voice| voice.id == found.id));
+    found.ok_or_else(|| EngineError::ModelMissing {
+        name: format!("Piper voice {wanted}"),
+        hint: format!("set TTS_VOICE to one that is there, such as {}", voices[0].id),
+    })
+}
+
+fn no_voice(settings: &PiperSettings, broken: &[Broken]) -> EngineError {
+    let folder = settings.folder.display();
+    match broken.first() {
+        Some(problem) => EngineError::ModelMissing {
+            name: format!("usable Piper voice: {}: {}", problem.path.display(), problem.reason),
+            hint: "get the voice's .onnx and .onnx.json again".into(),
+        },
+        None => EngineError::ModelMissing {
+            name: format!("Piper voice in {folder}"),
+            hint: format!("put a voice's .onnx and .onnx.json into {folder}"),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -6,158 +6,21 @@
 //!
 //! Silence is measured in audio, not in real time: a recording streamed faster than it was spoken takes the same turns.
 
+mod signal;
+mod state;
 #[cfg(test)]
 mod tests;
 
+pub use signal::{Effect, Input, TurnSettings};
+
 use std::time::{Duration, Instant};
 
+use self::state::{Awaiting, Decoding, Open, Reply, running};
 use super::{
-    interruption::{InterruptionSettings, hard_silence_ms, is_backchannel, is_echo},
+    interruption::{hard_silence_ms, is_backchannel, is_echo},
     message::CancelReason,
 };
 use crate::model::TurnId;
-
-/// How turns are taken; part of a session's options.
-#[derive(Debug, Clone, PartialEq)]
-pub struct TurnSettings {
-    /// Silence after which work on the answer starts, held back, in milliseconds.
-    pub soft_silence_ms: u32,
-    /// Silence that ends the turn, in milliseconds.
-    pub silence_ms: u32,
-    /// Whether the words shorten or stretch `silence_ms`.
-    pub adaptive: bool,
-    /// Whether speaking stops a reply.
-    pub interrupt: bool,
-    /// Whether an utterance is answered.
-    pub respond: bool,
-    /// The client ends utterances by [`Input::Commit`]; silence does not.
-    pub manual: bool,
-    pub interruption: InterruptionSettings,
-}
-
-/// What happened.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Input {
-    /// The VAD opened a segment; `start_ms` on the audio clock.
-    SpeechStarted {
-        start_ms: u64,
-    },
-    /// 20 ms more of the open segment: its voice so far, and the silence since the last voice.
-    Speech {
-        voiced_ms: u32,
-        silence_ms: u32,
-    },
-    /// The newest hypothesis of the open utterance.
-    Hypothesis {
-        text: String,
-    },
-    /// A final decode came back. `log_probability`: mean over its tokens.
-    Decoded {
-        turn: TurnId,
-        revision: u32,
-        text: String,
-        log_probability: f32,
-    },
-    /// The client ends the utterance; `heard_audio`: whether any came since the last commit.
-    Commit {
-        heard_audio: bool,
-    },
-    Clear,
-    Text(String),
-    Cancel(Option<TurnId>),
-    /// A sentence of the running reply starts to sound.
-    Sounding {
-        turn: TurnId,
-        text: String,
-    },
-    /// The running reply's last chunk was sent.
-    ReplyEnded {
-        turn: TurnId,
-    },
-    /// The running reply broke.
-    ReplyFailed {
-        turn: TurnId,
-    },
-    /// Time passes; needed only while a reply is paused.
-    Tick,
-    /// The session ends: nothing new starts.
-    End,
-}
-
-/// What to do about it.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Effect {
-    /// A spoken turn begins.
-    OpenTurn { turn: TurnId, start_ms: u64 },
-    /// Decode the open utterance as if it ended here.
-    Decode { turn: TurnId, revision: u32 },
-    /// The person went on: forget that decode, go on with partials.
-    Undecode { turn: TurnId },
-    /// The utterance ended: close the segment, keep the utterance until its final text is out.
-    CloseSpeech { turn: TurnId },
-    /// Forget the open segment; nothing of it comes out.
-    DropSpeech { turn: TurnId },
-    /// The client committed audio without a voice in it: a turn without words, begun and ended.
-    NoSpeech { turn: TurnId },
-    /// Send the final transcript.
-    Final { turn: TurnId, text: String },
-    /// Remember the person's words; nobody answers them.
-    Record { turn: TurnId, text: String },
-    /// Make a reply to `text`; `held`: show nothing of it yet.
-    Reply { turn: TurnId, text: String, held: bool },
-    /// Forget a held reply without a trace.
-    Withdraw { turn: TurnId },
-    /// Let a held reply out.
-    Release { turn: TurnId },
-    /// Hold the running reply's sound.
-    Pause { turn: TurnId },
-    /// Let it go on.
-    Resume { turn: TurnId },
-    /// Stop the running reply and cut it to what was heard.
-    CancelReply { turn: TurnId, reason: CancelReason },
-    /// The turn is over.
-    EndTurn { turn: TurnId },
-    /// A command could not be followed.
-    Refuse { code: &'static str },
-}
-
-/// The open segment.
-#[derive(Debug)]
-struct Open {
-    turn: TurnId,
-    start_ms: u64,
-    /// False: a voice over a reply that may yet be a cough.
-    confirmed: bool,
-    /// Grows each time the person goes on after a soft end.
-    revision: u32,
-    /// Since the soft end: the text, once decoded.
-    soft: Option<Option<String>>,
-    hypothesis: String,
-    voiced_ms: u32,
-}
-
-/// An utterance that ended before its final text was there.
-#[derive(Debug)]
-struct Awaiting {
-    turn: TurnId,
-    revision: u32,
-    respond: bool,
-}
-
-#[derive(Debug, Default)]
-enum Reply {
-    #[default]
-    None,
-    Held(TurnId),
-    Running {
-        turn: TurnId,
-        paused: Option<Instant>,
-        /// Interruptions of this reply that came to nothing: each makes it harder to pause again.
-        false_alarms: u32,
-        /// What the loudspeaker says: this sentence and the one before.
-        sounding: String,
-    },
-}
 
 /// The machine of one session.
 #[derive(Debug)]
@@ -203,6 +66,12 @@ impl Turns {
         matches!(self.reply, Reply::Running { .. })
     }
 
+    /// The turn the open segment belongs to, or would if it proves to be one.
+    #[must_use]
+    pub fn open_turn(&self) -> Option<TurnId> {
+        self.open.as_ref().map(|open| open.turn)
+    }
+
     /// One step.
     pub fn handle(&mut self, now: Instant, input: Input) -> Vec<Effect> {
         let mut out = Vec::new();
@@ -239,8 +108,15 @@ impl Turns {
         let about_to_answer = self.replying() || self.awaiting.iter().any(|wait| wait.respond);
         let turn = self.fresh_turn();
         let confirmed = !about_to_answer || self.settings.manual || !self.settings.interrupt;
-        self.open =
-            Some(Open { turn, start_ms, confirmed, revision: 0, soft: None, hypothesis: String::new(), voiced_ms: 0 });
+        self.open = Some(Open {
+            turn,
+            start_ms,
+            confirmed,
+            revision: 0,
+            decode: Decoding::NotYet,
+            hypothesis: String::new(),
+            voiced_ms: 0,
+        });
         if confirmed {
             out.push(Effect::OpenTurn { turn, start_ms });
         }
@@ -256,14 +132,14 @@ impl Turns {
         if self.settings.manual {
             return;
         }
-        if silence_ms == 0 && open.soft.is_some() {
-            open.soft = None;
+        if silence_ms == 0 && open.decode != Decoding::NotYet {
+            open.decode = Decoding::NotYet;
             open.revision += 1;
             let turn = open.turn;
             out.push(Effect::Undecode { turn });
             self.withdraw_held(out);
-        } else if silence_ms >= self.settings.soft_silence_ms && open.soft.is_none() {
-            open.soft = Some(None);
+        } else if silence_ms >= self.settings.soft_silence_ms && open.decode == Decoding::NotYet {
+            open.decode = Decoding::UnderWay;
             out.push(Effect::Decode { turn: open.turn, revision: open.revision });
         }
         let Some(open) = &self.open else { return };
@@ -274,11 +150,10 @@ impl Turns {
 
     fn hard_silence(&self, open: &Open) -> u32 {
         let settings = &self.settings;
-        let text = open
-            .soft
-            .as_ref()
-            .and_then(Option::as_deref)
-            .or((!open.hypothesis.is_empty()).then_some(open.hypothesis.as_str()));
+        let text = match &open.decode {
+            Decoding::Done(text) => Some(text.as_str()),
+            _ => (!open.hypothesis.is_empty()).then_some(open.hypothesis.as_str()),
+        };
         let text = text.filter(|_| settings.adaptive);
         hard_silence_ms(settings.silence_ms, settings.soft_silence_ms, text)
     }
@@ -336,8 +211,10 @@ impl Turns {
         let Some(open) = self.open.as_mut().filter(|open| open.turn == turn && open.revision == revision) else {
             return;
         };
-        let Some(soft) = &mut open.soft else { return };
-        *soft = Some(text.clone());
+        if open.decode != Decoding::UnderWay {
+            return;
+        }
+        open.decode = Decoding::Done(text.clone());
         if !open.confirmed {
             let policy = &self.settings.interruption;
             let sounding = if let Reply::Running { sounding, .. } = &self.reply { sounding.as_str() } else { "" };
@@ -356,15 +233,15 @@ impl Turns {
     /// The utterance is over.
     fn hard_end(&mut self, respond: bool, out: &mut Vec<Effect>) {
         let Some(open) = self.open.take() else { return };
-        let Open { turn, revision, soft, .. } = open;
+        let Open { turn, revision, decode, .. } = open;
         let respond = respond && self.settings.respond;
-        if soft.is_none() {
+        if decode == Decoding::NotYet {
             out.push(Effect::Decode { turn, revision });
         }
         out.push(Effect::CloseSpeech { turn });
-        match soft.flatten() {
-            Some(text) => self.deliver(turn, text, respond, out),
-            None => self.awaiting.push(Awaiting { turn, revision, respond }),
+        match decode {
+            Decoding::Done(text) => self.deliver(turn, text, respond, out),
+            _ => self.awaiting.push(Awaiting { turn, revision, respond }),
         }
     }
 
@@ -475,12 +352,11 @@ impl Turns {
         if !matches!(self.reply, Reply::Running { turn, .. } if turn == of) {
             return;
         }
-        match failed {
-            Some(reason) => self.cancel_running(reason, out),
-            None => {
-                self.reply = Reply::None;
-                out.push(Effect::EndTurn { turn: of });
-            }
+        if let Some(reason) = failed {
+            self.cancel_running(reason, out);
+        } else {
+            self.reply = Reply::None;
+            out.push(Effect::EndTurn { turn: of });
         }
         if let Some((turn, text)) = self.queued.take() {
             self.reply = running(turn);
@@ -537,8 +413,4 @@ impl Turns {
         self.last = self.last.next();
         self.last
     }
-}
-
-fn running(turn: TurnId) -> Reply {
-    Reply::Running { turn, paused: None, false_alarms: 0, sounding: String::new() }
 }

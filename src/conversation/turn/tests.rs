@@ -8,6 +8,7 @@ use std::{
 use proptest::prelude::*;
 
 use super::*;
+use crate::conversation::interruption::InterruptionSettings;
 
 fn settings() -> TurnSettings {
     TurnSettings {

@@ -1,0 +1,55 @@
+# aigolos: `make run` to talk to it, `make test` to check it, `make help` for the rest.
+# Both do all their set-up: system packages (by apt, as root or through sudo), ONNX Runtime, Node modules, the build.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+
+.PHONY: run test test-rust test-browser bench lint fmt deps clean help
+.DEFAULT_GOAL := help
+
+help: ## what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+run: ## set up, build, serve; prints the address to open
+	@scripts/deps.sh run
+	@scripts/fetch-onnxruntime.py --optional
+	@cargo build --release --locked
+	@exec $(TARGET)/release/aigolos serve
+
+test: test-rust test-browser ## every test, with the real engines and a real browser
+
+test-rust:
+	@scripts/deps.sh test
+	@scripts/fetch-onnxruntime.py
+	cargo test --workspace --locked
+
+test-browser:
+	@scripts/deps.sh test
+	@scripts/fetch-onnxruntime.py
+	@cargo build --locked
+	@cd tests/browser && npm ci --no-audit --no-fund --loglevel=error
+	cd tests/browser && AIGOLOS_BIN="$(abspath $(TARGET))/debug/aigolos" npm test
+
+bench: ## measurements, printed with this machine's name (see docs/benchmarks.md)
+	@scripts/deps.sh test
+	@scripts/fetch-onnxruntime.py
+	scripts/bench.sh
+
+lint: ## formatting, clippy, docs, front-end types and style
+	@scripts/deps.sh test
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+	cd tests/browser && npm ci --no-audit --no-fund --loglevel=error && npm run --silent check && npm run --silent lint
+
+fmt: ## format the Rust code
+	cargo fmt --all
+
+deps: ## install the system packages that building, running and testing need
+	@scripts/deps.sh run
+	@scripts/deps.sh test
+
+clean: ## remove what was built
+	cargo clean
+	rm -rf .cache lib tests/browser/node_modules

@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# System packages, by apt where root or sudo is there, otherwise a message that lists them.
+# Usage: scripts/deps.sh run|test
+set -euo pipefail
+
+# To build: whisper.cpp and espeak-ng (cmake, a C++ compiler, clang for bindings), OpenSSL for a build-time download helper that is never used.
+run=(build-essential cmake clang libclang-dev libsonic-dev pkg-config libssl-dev python3 python3-pip)
+# To test: other voices to listen to, tools that make recordings, a browser.
+test=("${run[@]}" espeak-ng flite sox chromium)
+
+case "${1:-}" in
+  run) wanted=("${run[@]}") ;;
+  test) wanted=("${test[@]}") ;;
+  *) echo "usage: $0 run|test" >&2; exit 64 ;;
+esac
+
+need() { command -v "$1" >/dev/null || { echo "error: $1 is missing; $2" >&2; exit 1; }; }
+need cargo "install Rust from your distribution or with rustup"
+[ "$1" = run ] || need node "install Node.js 20 or newer with npm"
+
+if ! command -v dpkg-query >/dev/null; then
+  echo "note: this is not Debian; make sure you have the equivalents of: ${wanted[*]}" >&2
+  exit 0
+fi
+missing=()
+for package in "${wanted[@]}"; do
+  # dpkg-query knows removed packages too; only an installed one has this status.
+  dpkg-query -W -f='${db:Status-Abbrev}' "$package" 2>/dev/null | grep -q '^ii' || missing+=("$package")
+done
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+if [ "$(id -u)" -eq 0 ]; then as_root=(); elif command -v sudo >/dev/null; then as_root=(sudo); else
+  echo "error: these packages are missing: ${missing[*]}" >&2
+  echo "hint: as root, run: apt-get install ${missing[*]}" >&2
+  exit 1
+fi
+echo "installing ${missing[*]}"
+"${as_root[@]}" apt-get update -qq
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null

@@ -1,0 +1,69 @@
+//! What `aigolos` does besides serving.
+
+use std::{fs, path::Path, process::ExitCode};
+
+use super::{
+    config::Config,
+    engines::{recognizer, speech},
+};
+use crate::{
+    audio::{Pcm, RateConverter, Resampler, read_wav, write_wav},
+    conversation::sentence::Splitter,
+    engine::{Priority, RecognizeRequest, SpeakRequest},
+    model::SessionId,
+};
+
+type Outcome = Result<ExitCode, Box<dyn std::error::Error>>;
+
+/// `aigolos config`.
+#[expect(clippy::unnecessary_wraps, reason = "all commands end alike")]
+pub fn print_config(config: &Config) -> Outcome {
+    print!("{}", config.redacted());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `aigolos transcribe`.
+pub async fn transcribe(config: &Config, file: &Path, words: bool) -> Outcome {
+    let opened = fs::File::open(file).map_err(|error| format!("{} cannot be read: {error}", file.display()))?;
+    let pcm = read_wav(std::io::BufReader::new(opened)).map_err(|error| format!("{}: {error}", file.display()))?;
+    let recognizer = recognizer(config)?;
+    let request = RecognizeRequest {
+        session: SessionId::fresh(),
+        priority: Priority::Final,
+        audio: Resampler::whole(&pcm).into(),
+        language: None,
+        prompt: None,
+        words,
+    };
+    let transcript = recognizer.submit(request).await??;
+    println!("{}", transcript.text);
+    for word in &transcript.words {
+        println!("{:>8} {:>8}  {}", word.start_ms, word.end_ms, word.text);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `aigolos say`.
+pub async fn say(config: &Config, text: &str, output: &Path, voice: Option<String>) -> Outcome {
+    let engine = speech(config)?;
+    if let Some(voice) = voice.as_ref().filter(|wanted| engine.voices().iter().all(|known| known.id != **wanted)) {
+        return Err(format!("there is no voice {voice}\nhint: `aigolos check` lists the voices").into());
+    }
+    let mut splitter = Splitter::new(None);
+    let mut sentences = splitter.push(text);
+    sentences.extend(splitter.finish());
+    let mut whole: Option<Pcm> = None;
+    for sentence in sentences.into_iter().filter(|sentence| !sentence.spoken.trim().is_empty()) {
+        let request = SpeakRequest { text: sentence.spoken, voice: voice.clone(), language: None, speed: 1.0 };
+        let mut sound = engine.speak(request);
+        while let Some(piece) = sound.recv().await {
+            let piece = piece.map_err(|error| format!("{error}\nhint: {}", error.hint()))?;
+            let whole = whole.get_or_insert_with(|| Pcm::new(piece.rate, Vec::new()));
+            let piece = if piece.rate == whole.rate { piece } else { RateConverter::whole(&piece, whole.rate) };
+            whole.samples.extend(piece.samples);
+        }
+    }
+    let whole = whole.ok_or("there is nothing to say in that text\nhint: give it words")?;
+    fs::write(output, write_wav(&whole)).map_err(|error| format!("{} cannot be written: {error}", output.display()))?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,430 @@
+//! What can be set, by environment, `.env` file or flag: typed, checked before anything is opened, printable.
+//!
+//! [`Settings`] is what was typed; its doc comments are `--help` and, held by a test, `.env.example`. [`Config`] is what
+//! it means.
+
+use std::{
+    ffi::OsString,
+    fmt::{self, Write as _},
+    net::{SocketAddr, ToSocketAddrs},
+    path::PathBuf,
+};
+
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, parser::ValueSource};
+
+use crate::engine::vad::VadEngine;
+
+/// A self-hosted realtime voice server. Without a command it serves.
+#[derive(Debug, Parser)]
+#[command(name = "aigolos", version, max_term_width = 110)]
+struct Cli {
+    #[command(subcommand)]
+    action: Option<Action>,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// What to do.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum Action {
+    /// Serve the page and the WebSocket (the default)
+    Serve,
+    /// Say what is present, what is missing, and what to do about it
+    Check,
+    /// Print the configuration in effect, secrets redacted
+    Config,
+    /// Print the words of a WAV file
+    Transcribe {
+        /// A WAV file, 8 to 48 kHz
+        file: PathBuf,
+        /// Also print each word with its times in milliseconds
+        #[arg(long)]
+        words: bool,
+    },
+    /// Speak a text into a WAV file
+    Say {
+        text: String,
+        /// Where to write the WAV file
+        #[arg(short, long)]
+        output: PathBuf,
+        /// A voice id; `aigolos check` lists them
+        #[arg(long)]
+        voice: Option<String>,
+    },
+}
+
+/// Everything that can be set.
+#[derive(Debug, Clone, Args)]
+pub struct Settings {
+    /// Address and port to listen on
+    #[arg(long, env = "BIND", default_value = "127.0.0.1:8080", global = true, help_heading = "Server")]
+    pub bind: String,
+    /// Serve without accounts on an address that others can reach (they will be able to use it)
+    #[arg(long, env = "OPEN_TO_NETWORK", default_value_t = false, action = clap::ArgAction::Set, global = true, help_heading = "Server")]
+    pub open_to_network: bool,
+    /// Further origins whose pages may connect, comma-separated (`https://voice.example.org`); the server's own always may
+    #[arg(long, env = "CORS_ALLOWED_ORIGINS", value_delimiter = ',', global = true, help_heading = "Server")]
+    pub cors_allowed_origins: Vec<String>,
+    /// Host names the server answers to, comma-separated; empty: any where BIND is open to the network, else this machine's own
+    #[arg(long, env = "ALLOWED_HOSTS", value_delimiter = ',', global = true, help_heading = "Server")]
+    pub allowed_hosts: Vec<String>,
+    /// Sessions at once; one more is refused with a time to try again
+    #[arg(long, env = "MAX_SESSIONS", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=10_000), global = true, help_heading = "Server")]
+    pub max_sessions: u32,
+    /// Seconds after which a session that hears nothing from its client ends
+    #[arg(long, env = "IDLE_TIMEOUT", default_value_t = 300, value_parser = clap::value_parser!(u64).range(5..=86_400), global = true, help_heading = "Server")]
+    pub idle_timeout: u64,
+    /// Seconds a session waits for its client to come back after a lost connection
+    #[arg(long, env = "RESUME_WINDOW", default_value_t = 60, value_parser = clap::value_parser!(u64).range(0..=3600), global = true, help_heading = "Server")]
+    pub resume_window: u64,
+    /// Where the server keeps what it writes
+    #[arg(long, env = "DATA_DIR", default_value = "data", global = true, help_heading = "Server")]
+    pub data_dir: PathBuf,
+    /// Where models are looked for: `ggml-*.bin` (Whisper), `piper/*.onnx` (voices)
+    #[arg(long, env = "MODELS_DIR", default_value = "models/local", global = true, help_heading = "Server")]
+    pub models_dir: PathBuf,
+    /// What to log, in `tracing` filter syntax: `info`, `debug`, `aigolos=debug,warn`
+    #[arg(long, env = "LOG_LEVEL", default_value = "info", global = true, help_heading = "Server")]
+    pub log_level: String,
+    /// Logs for people rather than machines, and more of them
+    #[arg(long, env = "DEBUG", default_value_t = false, action = clap::ArgAction::Set, global = true, help_heading = "Server")]
+    pub debug: bool,
+
+    /// What finds voice: `webrtc` (cheapest), `earshot` (neural) or `cascade` (webrtc as the gate, earshot confirms)
+    #[arg(long, env = "VAD_ENGINE", default_value_t = VadEngine::default(), global = true, help_heading = "Turns")]
+    pub vad_engine: VadEngine,
+    /// How sure the detector must be that it hears a voice, 0 to 1
+    #[arg(long, env = "VAD_THRESHOLD", default_value_t = 0.5, value_parser = share, global = true, help_heading = "Turns")]
+    pub vad_threshold: f32,
+    /// Milliseconds of silence after which the answer is prepared, unseen
+    #[arg(long, env = "SOFT_SILENCE_MS", default_value_t = 200, value_parser = clap::value_parser!(u32).range(60..=5_000), global = true, help_heading = "Turns")]
+    pub soft_silence_ms: u32,
+    /// Milliseconds of silence that end a turn
+    #[arg(long, env = "SILENCE_MS", default_value_t = 500, value_parser = clap::value_parser!(u32).range(100..=10_000), global = true, help_heading = "Turns")]
+    pub silence_ms: u32,
+
+    /// The Whisper model: `auto` (the first `ggml-*.bin` of the models folder, else the bundled one), `nano` (bundled), a name
+    /// (`base.en` for `ggml-base.en.bin`) or a path
+    #[arg(long, env = "ASR_MODEL_NAME", default_value = "auto", global = true, help_heading = "Recognition")]
+    pub asr_model_name: String,
+    /// Where Whisper runs: `auto`, `cpu` or `gpu` (needs a build with `cuda`, `vulkan` or `metal`)
+    #[arg(long, env = "ASR_DEVICE", default_value = "auto", value_parser = ["auto", "cpu", "gpu", "cuda"], global = true, help_heading = "Recognition")]
+    pub asr_device: String,
+    /// Decodes at once; 0: chosen by the machine
+    #[arg(long, env = "ASR_WORKERS", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=64), global = true, help_heading = "Recognition")]
+    pub asr_workers: u32,
+    /// Processor threads of each decode; 0: chosen by the machine
+    #[arg(long, env = "ASR_THREADS", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=64), global = true, help_heading = "Recognition")]
+    pub asr_threads: u32,
+    /// What is spoken unless a client says otherwise: an ISO 639-1 code or `auto`
+    #[arg(long, env = "DEFAULT_LANGUAGE", default_value = "auto", global = true, help_heading = "Recognition")]
+    pub default_language: String,
+
+    /// Who answers: `auto` (Ollama if it is there and has the model, else the built-in assistant), `ollama`, `openai` or `builtin`
+    #[arg(long, env = "LLM_BACKEND", default_value = "auto", value_parser = ["auto", "ollama", "openai", "builtin"], global = true, help_heading = "Chat")]
+    pub llm_backend: String,
+    /// The chat model's name
+    #[arg(long, env = "LLM_MODEL_NAME", default_value = "qwen2.5:7b", global = true, help_heading = "Chat")]
+    pub llm_model_name: String,
+    /// Where Ollama listens
+    #[arg(
+        long,
+        env = "OLLAMA_BASE_URL",
+        default_value = "http://localhost:11434",
+        global = true,
+        help_heading = "Chat"
+    )]
+    pub ollama_base_url: String,
+    /// Base address of an OpenAI-compatible chat server (vLLM, llama.cpp server, LM Studio), with its `/v1`
+    #[arg(
+        long,
+        env = "LLM_BASE_URL",
+        default_value = "http://localhost:8000/v1",
+        global = true,
+        help_heading = "Chat"
+    )]
+    pub llm_base_url: String,
+    /// Key for that server
+    #[arg(long, env = "LLM_API_KEY", default_value = "", hide_env_values = true, global = true, help_heading = "Chat")]
+    pub llm_api_key: String,
+    /// How long Ollama keeps the model loaded after use (`10m`, `-1` for ever)
+    #[arg(
+        long,
+        env = "LLM_KEEP_ALIVE",
+        default_value = "30m",
+        allow_hyphen_values = true,
+        global = true,
+        help_heading = "Chat"
+    )]
+    pub llm_keep_alive: String,
+    /// Longest reply in tokens
+    #[arg(long, env = "LLM_MAX_TOKENS", default_value_t = 400, value_parser = clap::value_parser!(u32).range(1..=8_192), global = true, help_heading = "Chat")]
+    pub llm_max_tokens: u32,
+    /// Seconds to wait for a reply's first token, a model's loading included
+    #[arg(long, env = "LLM_FIRST_TOKEN_TIMEOUT", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=900), global = true, help_heading = "Chat")]
+    pub llm_first_token_timeout: u64,
+    /// Seconds of silence in mid-reply after which the chat server counts as stalled
+    #[arg(long, env = "LLM_STALL_TIMEOUT", default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=300), global = true, help_heading = "Chat")]
+    pub llm_stall_timeout: u64,
+    /// What the chat model is told about its role; empty: the built-in prompt, made for speech
+    #[arg(long, env = "SYSTEM_PROMPT", default_value = "", global = true, help_heading = "Chat")]
+    pub system_prompt: String,
+    /// Tokens of earlier conversation a chat model is given
+    #[arg(long, env = "HISTORY_TOKENS", default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(100..=200_000), global = true, help_heading = "Chat")]
+    pub history_tokens: u32,
+
+    /// Who speaks: `auto` (Piper if its library and a voice are there, else espeak-ng), `piper` or `espeak`
+    #[arg(long, env = "TTS_ENGINE", default_value = "auto", value_parser = ["auto", "piper", "espeak"], global = true, help_heading = "Speech")]
+    pub tts_engine: String,
+    /// The voice unless a client chooses; empty: the engine's default
+    #[arg(long, env = "TTS_VOICE", default_value = "", global = true, help_heading = "Speech")]
+    pub tts_voice: String,
+    /// Sentences synthesised at once; 0: chosen by the machine
+    #[arg(long, env = "TTS_WORKERS", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=64), global = true, help_heading = "Speech")]
+    pub tts_workers: u32,
+    /// Folder that holds `espeak-ng-data`; empty: beside the program, then the system's
+    #[arg(long, env = "ESPEAK_DATA", default_value = "", global = true, help_heading = "Speech")]
+    pub espeak_data: String,
+    /// The ONNX Runtime library for Piper; empty: beside the program, then in `lib`
+    #[arg(long, env = "ORT_DYLIB_PATH", default_value = "", global = true, help_heading = "Speech")]
+    pub ort_dylib_path: String,
+}
+
+/// The settings, checked, and where each came from.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub settings: Settings,
+    /// Where to listen.
+    pub bind: SocketAddr,
+    lines: Vec<Line>,
+}
+
+/// One setting for printing.
+#[derive(Debug, Clone)]
+struct Line {
+    name: String,
+    value: String,
+    source: &'static str,
+}
+
+/// Why there is no configuration; its text says what to do.
+#[derive(Debug)]
+pub struct ConfigError {
+    text: String,
+    help: bool,
+}
+
+impl ConfigError {
+    fn new(text: impl Into<String>) -> Self {
+        Self { text: text.into(), help: false }
+    }
+
+    /// Not an error but `--help` or `--version`.
+    #[must_use]
+    pub fn is_help(&self) -> bool {
+        self.help
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text.trim_end())
+    }
+}
+
+impl Config {
+    /// From the program's arguments, the environment and the `.env` file in the working directory.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the setting and says what it accepts.
+    pub fn load() -> Result<(Action, Self), ConfigError> {
+        load_env_file()?;
+        Self::parse(std::env::args_os())
+    }
+
+    /// From arguments alone (and the environment, which clap reads).
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<(Action, Self), ConfigError> {
+        let clap_error =
+            |error: clap::Error| ConfigError { text: error.render().to_string(), help: !error.use_stderr() };
+        let command = Cli::command();
+        let matches = command.clone().try_get_matches_from(arguments).map_err(clap_error)?;
+        let cli = Cli::from_arg_matches(&matches).map_err(clap_error)?;
+        let lines = lines(&command, &matches);
+        let config = Self::check(cli.settings, lines)?;
+        Ok((cli.action.unwrap_or(Action::Serve), config))
+    }
+
+    fn check(settings: Settings, lines: Vec<Line>) -> Result<Self, ConfigError> {
+        let bind = settings.bind.to_socket_addrs().ok().and_then(|mut found| found.next()).ok_or_else(|| {
+            ConfigError::new(format!(
+                "error: BIND is not an address with a port: {}\nhint: 127.0.0.1:8080",
+                settings.bind
+            ))
+        })?;
+        if !bind.ip().is_loopback() && !settings.open_to_network {
+            return Err(ConfigError::new(format!(
+                "error: BIND={bind} would let anyone who reaches this machine use the server\nhint: bind 127.0.0.1 behind a reverse proxy, or say OPEN_TO_NETWORK=true"
+            )));
+        }
+        if settings.soft_silence_ms > settings.silence_ms {
+            return Err(ConfigError::new(format!(
+                "error: SOFT_SILENCE_MS ({}) is above SILENCE_MS ({})\nhint: the soft end comes before the hard one: 200 and 500",
+                settings.soft_silence_ms, settings.silence_ms
+            )));
+        }
+        for (name, url) in [("OLLAMA_BASE_URL", &settings.ollama_base_url), ("LLM_BASE_URL", &settings.llm_base_url)] {
+            if !url.starts_with("http://") && !url.starts_with("https://") {
+                return Err(ConfigError::new(format!("error: {name} must begin with http:// or https://: {url}")));
+            }
+        }
+        Ok(Self { settings, bind, lines })
+    }
+
+    /// `NAME=value` lines with their source, secrets redacted.
+    #[must_use]
+    pub fn redacted(&self) -> String {
+        let width = self.lines.iter().map(|line| line.name.len() + line.value.len() + 1).max().unwrap_or(0).min(60);
+        let mut text = String::new();
+        for Line { name, value, source } in &self.lines {
+            let setting = format!("{name}={value}");
+            let _ = writeln!(text, "{setting:width$}  # {source}"); // a String takes everything
+        }
+        text
+    }
+}
+
+/// The names of all settings, as environment variables.
+#[must_use]
+pub fn names() -> Vec<String> {
+    Cli::command().get_arguments().filter_map(|arg| Some(arg.get_env()?.to_str()?.to_owned())).collect()
+}
+
+fn lines(command: &clap::Command, matches: &clap::ArgMatches) -> Vec<Line> {
+    // Flags may stand behind the subcommand too; there they count.
+    let deepest = matches.subcommand().map_or(matches, |(_, inner)| inner);
+    command
+        .get_arguments()
+        .filter_map(|arg| {
+            let name = arg.get_env()?.to_str()?.to_owned();
+            let id = arg.get_id().as_str();
+            let found = deepest.try_get_raw(id).ok().flatten().map(|raw| (deepest, raw));
+            let (matches, raw) = found
+                .or_else(|| Some((matches, matches.try_get_raw(id).ok().flatten()?)))
+                .map_or((matches, None), |(m, r)| (m, Some(r)));
+            let value =
+                raw.map(|raw| raw.map(|part| part.to_string_lossy()).collect::<Vec<_>>().join(",")).unwrap_or_default();
+            let secret = arg.is_hide_env_values_set() && !value.is_empty();
+            let source = match matches.try_contains_id(id).ok().and_then(|_| matches.value_source(id)) {
+                Some(ValueSource::CommandLine) => "flag",
+                Some(ValueSource::EnvVariable) => "environment",
+                _ => "default",
+            };
+            Some(Line { name, value: if secret { "***".into() } else { value }, source })
+        })
+        .collect()
+}
+
+/// Puts what `.env` says into the environment, where it does not say so already, and names what nobody knows.
+fn load_env_file() -> Result<(), ConfigError> {
+    let known = names();
+    let entries = match dotenvy::dotenv_iter() {
+        Ok(entries) => entries,
+        Err(error) if error.not_found() => return Ok(()),
+        Err(error) => return Err(ConfigError::new(format!("error: .env cannot be read: {error}"))),
+    };
+    for entry in entries {
+        let (name, _) = entry.map_err(|error| ConfigError::new(format!("error: .env: {error}")))?;
+        // Other programs share the file (compose, Rust's own switches); only what looks like ours by mistake is worth a word.
+        if !known.contains(&name) && !FOREIGN.iter().any(|foreign| name.starts_with(foreign)) {
+            eprintln!("warning: .env: unknown setting {name}{}", closest(&name, &known));
+        }
+    }
+    dotenvy::dotenv().map(|_| ()).map_err(|error| ConfigError::new(format!("error: .env: {error}")))
+}
+
+/// Beginnings of names that belong to others.
+const FOREIGN: &[&str] =
+    &["RUST_", "CARGO_", "COMPOSE_", "DOCKER_", "CUDA_", "OMP_", "HF_", "OLLAMA_", "TZ", "HTTP", "NO_PROXY"];
+
+fn closest(name: &str, known: &[String]) -> String {
+    let common = |a: &str| a.chars().zip(name.chars()).take_while(|(a, b)| a == b).count();
+    match known.iter().max_by_key(|candidate| common(candidate)) {
+        Some(best) if common(best) >= 4 => format!(" (did you mean {best}?)"),
+        _ => "; `aigolos --help` lists them".into(),
+    }
+}
+
+fn share(text: &str) -> Result<f32, String> {
+    match text.parse::<f32>() {
+        Ok(value) if (0.0..=1.0).contains(&value) => Ok(value),
+        _ => Err("a number from 0 to 1".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<(Action, Config), ConfigError> {
+        Config::parse(line.split_whitespace().map(OsString::from))
+    }
+
+    #[test]
+    fn serving_on_this_machine_is_the_default() {
+        let (action, config) = parse("aigolos").expect("defaults are valid");
+        assert_eq!(action, Action::Serve);
+        assert!(config.bind.ip().is_loopback());
+    }
+
+    #[test]
+    fn an_open_address_needs_a_word() {
+        let error = parse("aigolos --bind 0.0.0.0:8080").expect_err("nobody said so").to_string();
+        assert!(error.contains("OPEN_TO_NETWORK"), "{error}");
+        assert!(parse("aigolos --bind 0.0.0.0:8080 --open-to-network true").is_ok());
+    }
+
+    #[test]
+    fn what_cannot_be_is_named() {
+        for (line, name) in [
+            ("aigolos --bind nonsense", "BIND"),
+            ("aigolos --soft-silence-ms 900", "SOFT_SILENCE_MS"),
+            ("aigolos --vad-threshold 7", "vad-threshold"),
+            ("aigolos --max-sessions 0", "max-sessions"),
+            ("aigolos --ollama-base-url localhost:11434", "OLLAMA_BASE_URL"),
+            ("aigolos --vad-engine silero", "vad-engine"),
+        ] {
+            let error = parse(line).expect_err(line).to_string();
+            assert!(error.contains(name), "{line}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_key_is_never_printed() {
+        let (_, config) = parse("aigolos config --llm-api-key hush-hush --max-sessions 3").expect("valid");
+        let printed = config.redacted();
+        assert!(!printed.contains("hush-hush") && printed.contains("LLM_API_KEY=***"), "{printed}");
+        assert!(
+            printed.lines().any(|line| line.starts_with("MAX_SESSIONS=3") && line.ends_with("# flag")),
+            "{printed}"
+        );
+    }
+
+    #[test]
+    fn the_example_file_names_the_same_settings() {
+        let example = include_str!("../../.env.example");
+        let mut listed: Vec<_> = example
+            .lines()
+            .filter_map(|line| line.trim_start_matches("# ").split_once('='))
+            .map(|(name, _)| name)
+            .filter(|name| name.chars().all(|c| c.is_ascii_uppercase() || c == '_'))
+            .map(str::to_owned)
+            .collect();
+        let mut known = names();
+        listed.sort();
+        known.sort();
+        assert_eq!(listed, known);
+    }
+}

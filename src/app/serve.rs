@@ -1,0 +1,150 @@
+//! `aigolos serve`: binds, says where, serves until it is told to stop, and lets sessions end properly.
+
+use std::{future::Future, io, net::SocketAddr, process::ExitCode, time::Duration};
+
+use tokio::net::TcpListener;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{config::Config, engines, router};
+use crate::{
+    conversation::{
+        driver::DriverSettings,
+        history::PromptSettings,
+        hub::{Hub, HubSettings},
+        message::{SessionOptions, TurnDetection},
+        transcript::TranscriptSettings,
+    },
+    engine::Engines,
+    protocol::native::routes::NativeSettings,
+};
+
+/// How long open sessions may take to say goodbye.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// A server that is up: where it listens, and its sessions.
+pub struct Server {
+    pub address: SocketAddr,
+    pub hub: Hub,
+}
+
+/// The `serve` command.
+///
+/// # Errors
+/// When an engine cannot be had or the address cannot be bound; the text says what to do.
+pub async fn serve(config: Config) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    let engines = engines(&config).await?;
+    let listener = TcpListener::bind(config.bind).await.map_err(|error| {
+        format!(
+            "{} cannot be listened on: {error}\nhint: something else may be there; set BIND to another port",
+            config.bind
+        )
+    })?;
+    run(&config, engines, listener, stop_signal(), |server| {
+        println!("aigolos is listening; open http://{}", server.address);
+    })
+    .await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Serves on `listener` until `stop` completes; `main` and the tests enter by this same door. `up` is called once,
+/// when requests are accepted.
+///
+/// # Errors
+/// When the listener breaks.
+pub async fn run(
+    config: &Config,
+    engines: Engines,
+    listener: TcpListener,
+    stop: impl Future<Output = ()> + Send + 'static,
+    up: impl FnOnce(&Server),
+) -> io::Result<()> {
+    let address = listener.local_addr()?;
+    for (part, info) in
+        [("asr", engines.recognizer.info()), ("llm", engines.chat.info()), ("tts", engines.speech.info())]
+    {
+        tracing::info!(part, engine = info.engine, model = info.model, demo = info.demo, hint = info.hint, "in use");
+    }
+    let hub = Hub::new(engines, hub_settings(config));
+    let (stopping, sockets) = (CancellationToken::new(), TaskTracker::new());
+    let router = router(hub.clone(), native_settings(config), allowed_hosts(config), stopping.clone(), sockets.clone());
+    up(&Server { address, hub: hub.clone() });
+
+    let (told, drained) = (stopping.clone(), hub.clone());
+    let shutdown = async move {
+        stop.await;
+        tracing::info!(sessions = drained.sessions(), "stopping");
+        // Sessions first, so that each tells its client why; then the sockets that carry them.
+        if tokio::time::timeout(DRAIN, drained.shut_down()).await.is_err() {
+            tracing::warn!("some sessions did not end in time");
+        }
+        told.cancel();
+    };
+    axum::serve(listener, router).with_graceful_shutdown(shutdown).await?;
+    // axum does not wait for upgraded sockets.
+    sockets.close();
+    let _ = tokio::time::timeout(DRAIN, sockets.wait()).await;
+    Ok(())
+}
+
+async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = match signal(SignalKind::terminate()) {
+        Ok(terminate) => terminate,
+        Err(error) => {
+            tracing::warn!(%error, "SIGTERM cannot be listened for");
+            return std::future::pending().await;
+        }
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}
+
+fn hub_settings(config: &Config) -> HubSettings {
+    let settings = &config.settings;
+    let prompt = PromptSettings::default();
+    HubSettings {
+        max_sessions: settings.max_sessions as usize,
+        driver: DriverSettings {
+            idle_timeout: Duration::from_secs(settings.idle_timeout),
+            resume_window: Duration::from_secs(settings.resume_window),
+            prompt: PromptSettings {
+                system_prompt: if settings.system_prompt.is_empty() {
+                    prompt.system_prompt
+                } else {
+                    settings.system_prompt.clone()
+                },
+                history_tokens: settings.history_tokens as usize,
+            },
+            transcript: TranscriptSettings::default(),
+            ..DriverSettings::default()
+        },
+        ..HubSettings::default()
+    }
+}
+
+fn native_settings(config: &Config) -> NativeSettings {
+    let settings = &config.settings;
+    let some = |text: &str| (!text.is_empty() && text != "auto").then(|| text.to_owned());
+    let mut defaults = SessionOptions {
+        language: some(&settings.default_language),
+        voice: some(&settings.tts_voice),
+        ..SessionOptions::default()
+    };
+    if let TurnDetection::Voice { threshold, soft_silence_ms, silence_ms, .. } = &mut defaults.turn_detection {
+        *threshold = settings.vad_threshold;
+        *soft_silence_ms = settings.soft_silence_ms;
+        *silence_ms = settings.silence_ms;
+    }
+    NativeSettings { allowed_origins: settings.cors_allowed_origins.clone(), defaults, ..NativeSettings::default() }
+}
+
+/// `None`: any host.
+fn allowed_hosts(config: &Config) -> Option<Vec<String>> {
+    let hosts = &config.settings.allowed_hosts;
+    if hosts.iter().any(|host| host == "*") || (hosts.is_empty() && !config.bind.ip().is_loopback()) {
+        return None;
+    }
+    Some(hosts.clone())
+}

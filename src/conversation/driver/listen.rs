@@ -1,0 +1,322 @@
+//! The driver's ears: audio to segments, segments to utterances, utterances to text.
+
+use std::time::{Duration, Instant};
+
+use futures::FutureExt;
+use tokio_util::sync::CancellationToken;
+
+use super::{Driver, TurnClock};
+use crate::{
+    audio::{FRAME_MS, Mono16k, Pcm, Resampler, VadFrame},
+    conversation::{
+        message::Event,
+        segment::Heard,
+        transcript::{Decode, FinalNeed, FinalText, TranscriptSettings, Utterance},
+        turn::Input,
+    },
+    engine::{EngineError, RecognizeRequest, Transcript},
+    model::{Timings, TurnId},
+};
+
+/// One utterance from its first voice to its final text.
+pub(super) struct Speech {
+    turn: TurnId,
+    utterance: Utterance,
+    start_ms: u64,
+    /// Where the last voice was, on the client's audio clock.
+    end_ms: u64,
+    last_voice: Instant,
+    soft_end: Option<Instant>,
+    final_at: Option<Instant>,
+    /// The turn machine's count of how often the person went on.
+    revision: u32,
+    /// The final text waits for the partial under way, which hears all there is.
+    waiting: bool,
+    /// Shown to the client? Not before the machine calls it a turn.
+    visible: bool,
+    partial: Option<(String, String)>,
+    text: Option<FinalText>,
+    /// Cancels the decodes in flight when the utterance is dropped.
+    decodes: CancellationToken,
+}
+
+impl Drop for Speech {
+    fn drop(&mut self) {
+        self.decodes.cancel();
+    }
+}
+
+/// A decode that came back.
+pub(super) struct DecodeDone {
+    turn: TurnId,
+    generation: u64,
+    /// `Some`: it was made for the final text of that revision.
+    revision: Option<u32>,
+    result: Result<Transcript, EngineError>,
+}
+
+impl Driver {
+    pub(super) fn audio(&mut self, pcm: &Pcm) {
+        self.heard_audio |= !pcm.samples.is_empty();
+        self.last_frame = Instant::now();
+        let mut audio = Mono16k::default();
+        if self.resampler.as_ref().is_some_and(|resampler| resampler.from() != pcm.rate) {
+            audio = self.resampler.take().map(|mut old| old.finish()).unwrap_or_default();
+        }
+        let resampler = self.resampler.get_or_insert_with(|| Resampler::new(pcm.rate));
+        audio.append(&resampler.push(&pcm.samples));
+        for frame in self.framer.push(&audio) {
+            self.frame(&frame);
+        }
+    }
+
+    /// For a client that stopped sending in mid-speech: silence, 20 ms per 20 ms.
+    pub(super) fn insert_silence(&mut self) {
+        let overdue = self.last_frame.elapsed().checked_sub(self.settings.starvation);
+        let Some(overdue) = overdue.filter(|_| self.open.is_some()) else { return };
+        let due = overdue.as_millis() as u32;
+        for frame in self.framer.push(&Mono16k::silence(due.clamp(FRAME_MS, 200))) {
+            self.inserted_ms += u64::from(FRAME_MS);
+            self.last_frame += Duration::from_millis(u64::from(FRAME_MS));
+            self.frame(&frame);
+        }
+    }
+
+    fn frame(&mut self, frame: &VadFrame) {
+        match self.segmenter.push(frame) {
+            Heard::Nothing => {}
+            Heard::Started { start_ms, audio } => {
+                let start_ms = start_ms.saturating_sub(self.inserted_ms);
+                self.step(Input::SpeechStarted { start_ms });
+                match self.turns.open_turn().filter(|_| self.open.is_none()) {
+                    Some(turn) => self.open_speech(turn, start_ms, &audio, false),
+                    None if self.open.is_none() => self.segmenter.close(), // the session is ending
+                    None => {
+                        // `OpenTurn` made it already; it only lacks its sound.
+                        if let Some(speech) = &mut self.open {
+                            speech.utterance.push(&audio);
+                        }
+                    }
+                }
+            }
+            Heard::Going { voiced, voiced_ms, silence_ms } => {
+                let clock_ms = self.segmenter.clock_ms().saturating_sub(self.inserted_ms);
+                let Some(speech) = &mut self.open else { return };
+                let mut audio = Mono16k::default();
+                audio.append_frame(frame);
+                speech.utterance.push(&audio);
+                speech.utterance.silent_for(silence_ms);
+                if voiced {
+                    speech.last_voice = Instant::now();
+                    speech.end_ms = clock_ms;
+                }
+                self.step(Input::Speech { voiced_ms, silence_ms });
+            }
+        }
+    }
+
+    fn open_speech(&mut self, turn: TurnId, start_ms: u64, audio: &Mono16k, visible: bool) {
+        let now = Instant::now();
+        let settings = self.settings.transcript.clone().for_max_audio(self.engines.recognizer.max_audio());
+        let mut utterance = Utterance::new(TranscriptSettings { words: self.options.words, ..settings }, start_ms);
+        utterance.push(audio);
+        self.open = Some(Speech {
+            turn,
+            utterance,
+            start_ms,
+            end_ms: start_ms + u64::from(audio.ms()),
+            last_voice: now,
+            soft_end: None,
+            final_at: None,
+            revision: 0,
+            waiting: false,
+            visible,
+            partial: None,
+            text: None,
+            decodes: CancellationToken::new(),
+        });
+    }
+
+    /// The machine calls it a turn: the client hears of it.
+    pub(super) fn open_turn(&mut self, turn: TurnId, start_ms: u64) {
+        self.outbox.push(Event::SpeechStarted { turn, at_ms: start_ms });
+        match self.open.as_mut().filter(|speech| speech.turn == turn) {
+            Some(speech) => {
+                speech.visible = true;
+                if let Some((stable, unstable)) = speech.partial.clone() {
+                    self.outbox.push(Event::Partial { turn, stable, unstable });
+                }
+            }
+            None => self.open_speech(turn, start_ms, &Mono16k::default(), true),
+        }
+    }
+
+    // ------------------------------------------------------------ decoding
+
+    pub(super) fn start_partial(&mut self) {
+        let Some(speech) = &mut self.open else { return };
+        if let Some(decode) = speech.utterance.next_partial() {
+            let (turn, cancel) = (speech.turn, speech.decodes.clone());
+            self.submit(turn, decode, None, cancel);
+        }
+    }
+
+    pub(super) fn start_final(&mut self, turn: TurnId, revision: u32) {
+        let mut speeches = self.open.iter_mut().chain(&mut self.closing);
+        let Some(speech) = speeches.find(|speech| speech.turn == turn) else { return };
+        speech.revision = revision;
+        speech.soft_end.get_or_insert_with(Instant::now);
+        speech.waiting = false;
+        match speech.utterance.final_decode() {
+            FinalNeed::Wait => speech.waiting = true,
+            FinalNeed::Ready(text) => self.final_ready(turn, revision, text),
+            FinalNeed::Decode(decodes) => {
+                let cancel = speech.decodes.clone();
+                for decode in decodes {
+                    self.submit(turn, decode, Some(revision), cancel.clone());
+                }
+            }
+        }
+    }
+
+    pub(super) fn undecode(&mut self, turn: TurnId) {
+        if let Some(speech) = self.open.as_mut().filter(|speech| speech.turn == turn) {
+            speech.utterance.resume();
+            speech.soft_end = None;
+            speech.waiting = false;
+            speech.final_at = None;
+            speech.text = None;
+        }
+    }
+
+    fn submit(&mut self, turn: TurnId, decode: Decode, revision: Option<u32>, cancel: CancellationToken) {
+        let generation = decode.generation;
+        let request = RecognizeRequest {
+            session: self.id,
+            priority: decode.class,
+            audio: decode.audio,
+            language: self.options.language.clone().or(decode.language),
+            prompt: decode.prompt,
+            words: decode.words,
+        };
+        let answer = self.engines.recognizer.submit(request);
+        let work = async move {
+            let result = tokio::select! {
+                () = cancel.cancelled() => Err(EngineError::Superseded),
+                answer = answer => answer.unwrap_or(Err(EngineError::Closed)),
+            };
+            DecodeDone { turn, generation, revision, result }
+        };
+        self.decodes.push(work.boxed());
+    }
+
+    pub(super) fn decoded(&mut self, done: DecodeDone) {
+        let DecodeDone { turn, generation, revision, result } = done;
+        let mut speeches = self.open.iter_mut().chain(&mut self.closing);
+        let Some(speech) = speeches.find(|speech| speech.turn == turn) else { return };
+        match (revision, result) {
+            (Some(revision), Ok(transcript)) => {
+                if let Some(text) = speech.utterance.finalise(generation, &transcript)
+                    && revision == speech.revision
+                {
+                    self.final_ready(turn, revision, text);
+                }
+            }
+            (None, result) => {
+                let waiting = speech.waiting.then_some(speech.revision);
+                self.partial(turn, generation, result);
+                if let Some(revision) = waiting {
+                    self.start_final(turn, revision);
+                }
+            }
+            (Some(revision), Err(error)) => {
+                speech.utterance.failed(generation);
+                if revision == speech.revision && error != EngineError::Superseded {
+                    // What the person saw is better than nothing.
+                    let text = speech
+                        .partial
+                        .clone()
+                        .map(|(stable, unstable)| format!("{stable} {unstable}").trim().to_owned());
+                    tracing::error!(session.id = %self.id, turn.id = %turn, %error, "final transcript failed");
+                    self.outbox.push(Event::Failed { turn: Some(turn), error });
+                    self.final_ready(
+                        turn,
+                        revision,
+                        FinalText { text: text.unwrap_or_default(), ..FinalText::default() },
+                    );
+                }
+            }
+        }
+    }
+
+    fn partial(&mut self, turn: TurnId, generation: u64, result: Result<Transcript, EngineError>) {
+        let mut speeches = self.open.iter_mut().chain(&mut self.closing);
+        let Some(speech) = speeches.find(|speech| speech.turn == turn) else { return };
+        match result {
+            Ok(transcript) => {
+                let Some((stable, unstable)) = speech.utterance.partial(generation, &transcript) else { return };
+                speech.partial = Some((stable.clone(), unstable.clone()));
+                let text = format!("{stable} {unstable}").trim().to_owned();
+                if speech.visible {
+                    self.outbox.push(Event::Partial { turn, stable, unstable });
+                }
+                self.step(Input::Hypothesis { text });
+            }
+            Err(error) => {
+                speech.utterance.failed(generation);
+                if !matches!(error, EngineError::Superseded | EngineError::Overloaded { .. }) {
+                    tracing::warn!(session.id = %self.id, turn.id = %turn, %error, "partial transcript failed");
+                }
+            }
+        }
+    }
+
+    fn final_ready(&mut self, turn: TurnId, revision: u32, text: FinalText) {
+        let mut speeches = self.open.iter_mut().chain(&mut self.closing);
+        let Some(speech) = speeches.find(|speech| speech.turn == turn) else { return };
+        speech.final_at = Some(Instant::now());
+        let input =
+            Input::Decoded { turn, revision, text: text.text.clone(), log_probability: text.mean_log_probability };
+        speech.text = Some(text);
+        self.step(input);
+    }
+
+    // ------------------------------------------------------------ the utterance's end
+
+    pub(super) fn close_speech(&mut self, turn: TurnId) {
+        self.segmenter.close();
+        let Some(speech) = self.open.take_if(|speech| speech.turn == turn) else { return };
+        self.heard_audio = false;
+        self.outbox.push(Event::SpeechStopped { turn, at_ms: speech.end_ms });
+        let mut clock = TurnClock { turn, speech_end: speech.last_voice, timings: Timings::default() };
+        clock.timings.soft_end_ms = speech.soft_end.map(|at| clock.ms_at(at));
+        clock.timings.hard_end_ms = Some(clock.ms_at(Instant::now()));
+        self.keep_clock(clock);
+        self.closing.push(speech);
+    }
+
+    pub(super) fn tell_final(&mut self, turn: TurnId, text: String) {
+        let Some(at) = self.closing.iter().position(|speech| speech.turn == turn) else { return };
+        let mut speech = self.closing.swap_remove(at);
+        let found = speech.text.take().unwrap_or_default();
+        let (start_ms, end_ms) = (speech.start_ms, speech.end_ms);
+        let final_at = speech.final_at;
+        if let Some(clock) = self.clock(turn) {
+            clock.timings.final_transcript_ms = final_at.map(|at| clock.ms_at(at));
+        }
+        let words = if self.options.words { found.words } else { Vec::new() };
+        self.outbox.push(Event::Final { turn, text, words, start_ms, end_ms, rejected: found.rejected });
+    }
+
+    pub(super) fn no_speech(&self, turn: TurnId) {
+        let at_ms = self.segmenter.clock_ms().saturating_sub(self.inserted_ms);
+        self.outbox.push(Event::Final {
+            turn,
+            text: String::new(),
+            words: Vec::new(),
+            start_ms: at_ms,
+            end_ms: at_ms,
+            rejected: Some("no_speech"),
+        });
+    }
+}

@@ -1,0 +1,359 @@
+//! Runs one session: takes commands, asks the turn machine, performs its effects with the engines, tells events.
+//!
+//! One task owns everything of a session; nothing here is shared. Engines work elsewhere and answer through channels,
+//! so the loop never waits for one of them alone.
+
+mod answer;
+mod listen;
+
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use self::{
+    answer::ReplyRun,
+    listen::{DecodeDone, Speech},
+};
+use super::{
+    history::{History, PromptSettings},
+    interruption::InterruptionSettings,
+    message::{CloseReason, Command, Event, Mode, SessionOptions, TurnDetection},
+    outbox::Outbox,
+    segment::{SegmentSettings, Segmenter},
+    transcript::TranscriptSettings,
+    turn::{Effect, Input, TurnSettings, Turns},
+};
+use crate::{
+    audio::{FRAME_MS, Framer, Resampler},
+    engine::Engines,
+    model::{SessionId, Timings, TurnId},
+};
+
+/// How sessions behave, apart from what each client chooses.
+#[derive(Debug, Clone)]
+pub struct DriverSettings {
+    /// A session that hears nothing from its client for this long ends.
+    pub idle_timeout: Duration,
+    /// How long a session without a socket waits for one.
+    pub resume_window: Duration,
+    /// How long a socket may take nothing before its session ends.
+    pub slow_reader: Duration,
+    /// How far reply sound is sent before its time.
+    pub audio_ahead: Duration,
+    /// A client that stops sending in mid-speech is taken to be silent after this long.
+    pub starvation: Duration,
+    /// How long an ending session may take to finish what was committed.
+    pub end_within: Duration,
+    pub segment: SegmentSettings,
+    pub transcript: TranscriptSettings,
+    pub interruption: InterruptionSettings,
+    pub prompt: PromptSettings,
+}
+
+impl Default for DriverSettings {
+    fn default() -> Self {
+        Self {
+            idle_timeout: Duration::from_mins(5),
+            resume_window: Duration::from_mins(1),
+            slow_reader: Duration::from_secs(10),
+            audio_ahead: Duration::from_millis(300),
+            starvation: Duration::from_millis(300),
+            end_within: Duration::from_secs(15),
+            segment: SegmentSettings::default(),
+            transcript: TranscriptSettings::default(),
+            interruption: InterruptionSettings::default(),
+            prompt: PromptSettings::default(),
+        }
+    }
+}
+
+/// When the stages of a turn happened; measured from the last voiced frame, or from the typed text's arrival.
+#[derive(Debug, Clone, Copy)]
+struct TurnClock {
+    turn: TurnId,
+    speech_end: Instant,
+    timings: Timings,
+}
+
+impl TurnClock {
+    fn ms_at(&self, at: Instant) -> u32 {
+        at.saturating_duration_since(self.speech_end).as_millis() as u32
+    }
+}
+
+/// See the module.
+pub struct Driver {
+    id: SessionId,
+    engines: Engines,
+    settings: DriverSettings,
+    options: SessionOptions,
+    outbox: Arc<Outbox>,
+    history: History,
+
+    turns: Turns,
+    resampler: Option<Resampler>,
+    framer: Framer,
+    segmenter: Segmenter,
+    /// The utterance that is being spoken.
+    open: Option<Speech>,
+    /// Utterances that ended and wait for their final text; a handful at most, one per hard end not yet decoded.
+    closing: Vec<Speech>,
+    decodes: FuturesUnordered<BoxFuture<'static, DecodeDone>>,
+    reply: Option<ReplyRun>,
+    /// The last turns' clocks, newest last.
+    clocks: VecDeque<TurnClock>,
+
+    /// Whether audio came since the last commit.
+    heard_audio: bool,
+    last_frame: Instant,
+    last_command: Instant,
+    /// Silence put in for a client that stopped sending, in milliseconds; not part of the client's audio clock.
+    inserted_ms: u64,
+    ending: Option<(Instant, CloseReason)>,
+}
+
+/// Turns whose clocks are kept.
+const CLOCKS: usize = 8;
+
+impl Driver {
+    #[must_use]
+    pub fn new(
+        id: SessionId,
+        engines: Engines,
+        settings: DriverSettings,
+        options: SessionOptions,
+        history: Option<History>,
+        outbox: Arc<Outbox>,
+    ) -> Self {
+        let mut history = history.map_or_else(|| History::new(&settings.prompt), History::carried_over);
+        if let Some(instructions) = &options.instructions {
+            history.set_system(instructions.clone());
+        }
+        let now = Instant::now();
+        let segmenter = Segmenter::new((engines.detector)(), segment_settings(&settings, &options));
+        Self {
+            id,
+            turns: Turns::new(turn_settings(&settings, &options)),
+            resampler: None,
+            framer: Framer::new(),
+            segmenter,
+            open: None,
+            closing: Vec::new(),
+            decodes: FuturesUnordered::new(),
+            reply: None,
+            clocks: VecDeque::new(),
+            heard_audio: false,
+            last_frame: now,
+            last_command: now,
+            inserted_ms: 0,
+            ending: None,
+            engines,
+            settings,
+            options,
+            outbox,
+            history,
+        }
+    }
+
+    /// Runs until the session is over; gives back the conversation's history.
+    pub async fn run(mut self, mut commands: mpsc::Receiver<Command>, shutdown: CancellationToken) -> History {
+        self.warm_up();
+        let mut commands_open = true;
+        let reason = loop {
+            let wake = self.pump();
+            if let Some(reason) = self.over() {
+                break reason;
+            }
+            let wants_parts = self.reply.as_ref().is_some_and(ReplyRun::wants_parts);
+            let outbox = Arc::clone(&self.outbox);
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => break CloseReason::Shutdown,
+                Some(done) = self.decodes.next(), if !self.decodes.is_empty() => self.decoded(done),
+                made = ReplyRun::next(self.reply.as_mut()), if wants_parts => self.made(made),
+                command = commands.recv(), if commands_open => match command {
+                    Some(command) => self.command(command),
+                    None => commands_open = false,
+                },
+                () = outbox.drained(), if self.reply.is_some() => {}
+                () = tokio::time::sleep_until(wake.into()) => self.tick(),
+            }
+        };
+        if self.ending.is_none() {
+            self.step(Input::End);
+        }
+        self.outbox.push(Event::Closed { session: self.id, reason });
+        self.history
+    }
+
+    // ------------------------------------------------------------ commands and time
+
+    fn command(&mut self, command: Command) {
+        self.last_command = Instant::now();
+        match command {
+            Command::Audio(pcm) => self.audio(&pcm),
+            Command::Commit => {
+                let heard_audio = std::mem::take(&mut self.heard_audio);
+                self.step(Input::Commit { heard_audio });
+            }
+            Command::Clear => {
+                self.heard_audio = false;
+                self.step(Input::Clear);
+            }
+            Command::Text(text) => self.typed(text),
+            Command::Cancel(turn) => self.step(Input::Cancel(turn)),
+            Command::Played { turn, played_ms } => {
+                if let Some(reply) = self.reply.as_mut().filter(|reply| reply.turn == turn) {
+                    reply.playout.acknowledge(played_ms);
+                }
+            }
+            Command::Update(options) => self.update(*options),
+            Command::End => {
+                self.ending = Some((Instant::now(), CloseReason::ClientEnded));
+                self.step(Input::End);
+            }
+        }
+    }
+
+    fn update(&mut self, options: SessionOptions) {
+        if options.instructions != self.options.instructions {
+            let prompt = options.instructions.clone().unwrap_or_else(|| self.settings.prompt.system_prompt.clone());
+            self.history.set_system(prompt);
+        }
+        self.options = options;
+        self.turns.configure(turn_settings(&self.settings, &self.options));
+        self.segmenter.update(segment_settings(&self.settings, &self.options));
+    }
+
+    fn tick(&mut self) {
+        self.insert_silence();
+        self.step(Input::Tick);
+    }
+
+    /// Sends what can be sent, starts what can be started; gives the moment to look again.
+    fn pump(&mut self) -> Instant {
+        self.segmenter.set_guard(self.turns.replying());
+        self.start_partial();
+        let now = Instant::now();
+        let mut wake = now + Duration::from_millis(500);
+        if let Some(due) = self.pump_reply() {
+            wake = wake.min(due);
+        }
+        if self.open.is_some() {
+            let silent_from = self.last_frame + self.settings.starvation;
+            wake = wake.min(silent_from.max(now + Duration::from_millis(u64::from(FRAME_MS))));
+        }
+        wake
+    }
+
+    /// Whether the session should end now, and why.
+    fn over(&self) -> Option<CloseReason> {
+        if let Some((since, reason)) = self.ending
+            && (self.turns.idle() || since.elapsed() > self.settings.end_within)
+        {
+            return Some(reason);
+        }
+        if self.outbox.detached_for().is_some_and(|gone| gone > self.settings.resume_window) {
+            return Some(CloseReason::Abandoned);
+        }
+        if self.outbox.stuck_for().is_some_and(|stuck| stuck > self.settings.slow_reader) {
+            return Some(CloseReason::SlowReader);
+        }
+        let idle = self.last_command.elapsed() > self.settings.idle_timeout && self.turns.idle();
+        idle.then_some(CloseReason::Idle)
+    }
+
+    // ------------------------------------------------------------ the turn machine
+
+    /// Feeds the machine and does what it says.
+    fn step(&mut self, input: Input) {
+        for effect in self.turns.handle(Instant::now(), input) {
+            self.perform(effect);
+        }
+    }
+
+    fn perform(&mut self, effect: Effect) {
+        match effect {
+            Effect::OpenTurn { turn, start_ms } => self.open_turn(turn, start_ms),
+            Effect::Decode { turn, revision } => self.start_final(turn, revision),
+            Effect::Undecode { turn } => self.undecode(turn),
+            Effect::CloseSpeech { turn } => self.close_speech(turn),
+            Effect::DropSpeech { .. } => {
+                self.open = None;
+                self.segmenter.close();
+            }
+            Effect::NoSpeech { turn } => self.no_speech(turn),
+            Effect::Final { turn, text } => self.tell_final(turn, text),
+            Effect::Record { turn, text } => self.history.said(turn, text),
+            Effect::Reply { turn, text, held } => self.start_reply(turn, text, held),
+            Effect::Withdraw { .. } => self.reply = None,
+            Effect::Release { turn } => self.release(turn),
+            Effect::Pause { turn } => self.pause(turn),
+            Effect::Resume { turn } => self.resume(turn),
+            Effect::CancelReply { turn, reason } => self.cancel_reply(turn, reason),
+            Effect::EndTurn { turn } => tracing::debug!(session.id = %self.id, turn.id = %turn, "turn ended"),
+            Effect::Refuse { code } => self.refuse(code),
+        }
+    }
+
+    fn refuse(&self, code: &'static str) {
+        let (message, hint) = match code {
+            "nothing_to_commit" => ("no audio has come since the last commit", "send audio first"),
+            "nothing_to_cancel" => ("no such reply is running", "it may have ended by itself; nothing to do"),
+            _ => ("this cannot be done now", "see the protocol's documentation"),
+        };
+        self.outbox.push(Event::Refused { code, message: message.into(), hint: hint.into() });
+    }
+
+    fn clock(&mut self, turn: TurnId) -> Option<&mut TurnClock> {
+        self.clocks.iter_mut().rev().find(|clock| clock.turn == turn)
+    }
+
+    fn keep_clock(&mut self, clock: TurnClock) {
+        self.clocks.retain(|kept| kept.turn != clock.turn);
+        if self.clocks.len() >= CLOCKS {
+            self.clocks.pop_front();
+        }
+        self.clocks.push_back(clock);
+    }
+}
+
+fn turn_settings(settings: &DriverSettings, options: &SessionOptions) -> TurnSettings {
+    let converse = options.mode == Mode::Converse;
+    let interruption = settings.interruption.clone();
+    match options.turn_detection {
+        TurnDetection::Voice { soft_silence_ms, silence_ms, adaptive, interrupt, respond, .. } => TurnSettings {
+            soft_silence_ms: soft_silence_ms.min(silence_ms),
+            silence_ms,
+            adaptive,
+            interrupt,
+            respond: respond && converse,
+            manual: false,
+            interruption,
+        },
+        TurnDetection::Manual => TurnSettings {
+            soft_silence_ms: u32::MAX,
+            silence_ms: u32::MAX,
+            adaptive: false,
+            interrupt: true,
+            respond: converse,
+            manual: true,
+            interruption,
+        },
+    }
+}
+
+fn segment_settings(settings: &DriverSettings, options: &SessionOptions) -> SegmentSettings {
+    match options.turn_detection {
+        TurnDetection::Voice { threshold, prefix_ms, .. } => {
+            SegmentSettings { threshold, prefix_ms, ..settings.segment.clone() }
+        }
+        TurnDetection::Manual => settings.segment.clone(),
+    }
+}

@@ -1,0 +1,151 @@
+//! Makes one reply: tokens into sentences, sentences into sound. Runs as a task of its own and hands its parts
+//! over a bounded channel; dropping the receiver cancels the chat model and the voice.
+
+use std::time::Instant;
+
+use tokio::sync::mpsc;
+
+use super::{
+    playout::Part,
+    sentence::{Sentence, Splitter},
+};
+use crate::{
+    audio::{RateConverter, SampleRate},
+    engine::{ChatDelta, ChatRequest, EngineError, Engines, SpeakRequest},
+};
+
+/// Parts in hand between the maker and the playout. Full: the voice waits, and behind it the model.
+const PARTS: usize = 32;
+/// Sentences the model may be ahead of the voice. Full: the model waits.
+const SENTENCES: usize = 16;
+
+/// What one reply is made from.
+#[derive(Debug, Clone)]
+pub struct ReplyJob {
+    pub request: ChatRequest,
+    pub language: Option<String>,
+    pub voice: Option<String>,
+    pub speed: f32,
+    /// The rate of [`Part::Sound`].
+    pub rate: SampleRate,
+    /// False: text only, piece by piece as the model writes it.
+    pub speak: bool,
+}
+
+/// What the maker tells, with the moment it happened.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Made {
+    FirstToken(Instant),
+    FirstSentence(Instant),
+    FirstSound(Instant),
+    Part(Part),
+}
+
+/// Starts making a reply.
+#[must_use]
+pub fn make(engines: Engines, job: ReplyJob) -> mpsc::Receiver<Made> {
+    let (made, parts) = mpsc::channel(PARTS);
+    tokio::spawn(async move {
+        tokio::select! {
+            () = made.closed() => {}
+            () = run(&engines, job, &made) => {}
+        }
+    });
+    parts
+}
+
+async fn run(engines: &Engines, job: ReplyJob, made: &mpsc::Sender<Made>) {
+    let (sentences_in, mut sentences) = mpsc::channel(SENTENCES);
+    let written = write(engines, &job, made, sentences_in);
+    let spoken = async {
+        let mut first_sound = true;
+        while let Some(sentence) = sentences.recv().await {
+            speak(engines, &job, made, sentence, &mut first_sound).await?;
+        }
+        Ok::<(), EngineError>(())
+    };
+    let end = match tokio::try_join!(written, spoken) {
+        Ok(_) => Part::End,
+        Err(error) => Part::Failed(error),
+    };
+    let _ = made.send(Made::Part(end)).await;
+}
+
+/// The model's half: tokens to sentences.
+async fn write(
+    engines: &Engines,
+    job: &ReplyJob,
+    made: &mpsc::Sender<Made>,
+    sentences: mpsc::Sender<Sentence>,
+) -> Result<(), EngineError> {
+    let mut stream = engines.chat.reply(job.request.clone());
+    let mut splitter = Splitter::new(job.language.as_deref());
+    let (mut first_token, mut first_sentence) = (true, true);
+    let mut done = false;
+    while let Some(delta) = stream.recv().await {
+        match delta? {
+            ChatDelta::Text(text) => {
+                if std::mem::take(&mut first_token) {
+                    let _ = made.send(Made::FirstToken(Instant::now())).await;
+                }
+                if !job.speak {
+                    let _ = made.send(Made::Part(Part::Sentence(text))).await;
+                    continue;
+                }
+                for sentence in splitter.push(&text) {
+                    if std::mem::take(&mut first_sentence) {
+                        let _ = made.send(Made::FirstSentence(Instant::now())).await;
+                    }
+                    let _ = sentences.send(sentence).await;
+                }
+            }
+            ChatDelta::Done { .. } => done = true,
+        }
+    }
+    if let Some(sentence) = splitter.finish() {
+        if first_sentence {
+            let _ = made.send(Made::FirstSentence(Instant::now())).await;
+        }
+        let _ = sentences.send(sentence).await;
+    }
+    if done { Ok(()) } else { Err(EngineError::Failed { engine: "chat", reason: "the reply broke off".into() }) }
+}
+
+/// The voice's half: one sentence to sound.
+async fn speak(
+    engines: &Engines,
+    job: &ReplyJob,
+    made: &mpsc::Sender<Made>,
+    sentence: Sentence,
+    first_sound: &mut bool,
+) -> Result<(), EngineError> {
+    let _ = made.send(Made::Part(Part::Sentence(sentence.text))).await;
+    if sentence.spoken.trim().is_empty() {
+        return Ok(());
+    }
+    let mut sound = engines.speech.speak(SpeakRequest {
+        text: sentence.spoken,
+        voice: job.voice.clone(),
+        language: job.language.clone(),
+        speed: job.speed,
+    });
+    let mut converter: Option<RateConverter> = None;
+    while let Some(piece) = sound.recv().await {
+        let piece = piece?;
+        if std::mem::take(first_sound) {
+            let _ = made.send(Made::FirstSound(Instant::now())).await;
+        }
+        let converter = converter.get_or_insert_with(|| RateConverter::new(piece.rate, job.rate));
+        let samples = converter.push(&piece.samples).samples;
+        if !samples.is_empty() {
+            let _ = made.send(Made::Part(Part::Sound(samples))).await;
+        }
+    }
+    if let Some(mut converter) = converter {
+        let samples = converter.finish().samples;
+        if !samples.is_empty() {
+            let _ = made.send(Made::Part(Part::Sound(samples))).await;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,96 @@
+use super::*;
+
+fn server(base_url: &str) -> OpenAiChat {
+    let settings =
+        OpenAiSettings { base_url: base_url.into(), api_key: Some("sk-secret".into()), ..OpenAiSettings::default() };
+    OpenAiChat::new(settings).expect("valid settings")
+}
+
+fn decoded(lines: &[&str]) -> Result<Told, BadLine> {
+    let mut told = Told::default();
+    for line in lines {
+        server("http://localhost:8000").0.decode(line, &mut told)?;
+    }
+    Ok(told)
+}
+
+#[test]
+fn the_address_may_end_in_v1_or_not() {
+    for (base, expected) in [
+        ("http://localhost:8000", "/v1/chat/completions"),
+        ("http://localhost:8000/v1", "/v1/chat/completions"),
+        ("http://localhost:8000/v1/", "/v1/chat/completions"),
+        ("https://host/api/openai", "/api/openai/chat/completions"),
+    ] {
+        let request = server(base).0.request(&ChatRequest::default()).build().unwrap();
+        assert_eq!(request.url().path(), expected, "{base}");
+        assert_eq!(request.headers()["authorization"], "Bearer sk-secret");
+    }
+    let missing = OpenAiChat::new(OpenAiSettings { base_url: String::new(), ..OpenAiSettings::default() }).err();
+    assert_eq!(missing, Some(ChatSettingsError::NoAddress));
+}
+
+#[test]
+fn the_key_shows_nowhere() {
+    let settings = OpenAiSettings {
+        base_url: "http://me:pass@host".into(),
+        api_key: Some("sk-secret".into()),
+        ..OpenAiSettings::default()
+    };
+    let shown = format!("{settings:?}");
+    assert!(!shown.contains("sk-secret") && !shown.contains("pass"), "{shown}");
+}
+
+#[test]
+fn events_are_read_in_the_dialects_of_many_servers() {
+    let told = decoded(&[
+        ": keep-alive",
+        "event: message",
+        r#"data: {"id":"1","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"role":"assistant","content":null},"finish_reason":null}]}"#,
+        r#"data:{"choices":[{"index":0,"delta":{"reasoning_content":"hm","content":""}}]}"#,
+        r#"data: {"choices":[{"delta":{"content":"При"}}]}"#,
+        r#"data: {"choices":[{"index":0,"delta":{"content":"вет"},"finish_reason":"stop"}],"usage":null}"#,
+        r#"data: {"choices":[],"usage":{"prompt_tokens":7,"completion_tokens":2,"total_tokens":9}}"#,
+        "",
+        "data: [DONE]",
+    ])
+    .unwrap();
+    assert_eq!(told.text, "Привет");
+    assert!(told.finished && told.done);
+    assert_eq!((told.prompt_tokens, told.reply_tokens), (Some(7), Some(2)));
+}
+
+#[test]
+fn errors_in_the_stream_keep_their_words() {
+    for line in [
+        r#"data: {"error":{"message":"out of memory","code":500}}"#,
+        r#"data: {"error":"out of memory"}"#,
+        r#"data: {"object":"error","message":"out of memory"}"#,
+        r#"{"error":{"message":"out of memory"}}"#,
+    ] {
+        assert_eq!(decoded(&[line]).unwrap_err(), BadLine::Error("out of memory".into()), "{line}");
+    }
+    assert!(matches!(decoded(&["data: {not json"]), Err(BadLine::Unreadable(_))));
+}
+
+#[test]
+fn roles_alternate_even_where_a_reply_was_never_heard() {
+    let messages = [
+        Message::new(Role::System, "Be kind."),
+        Message::new(Role::Assistant, "Welcome back."),
+        Message::new(Role::User, "one"),
+        Message::new(Role::User, "two"),
+        Message::new(Role::Assistant, "Three."),
+    ];
+    let sent = Value::Array(alternating(&messages));
+    assert_eq!(
+        sent,
+        json!([
+            {"role": "system", "content": "Be kind."},
+            {"role": "user", "content": "…"},
+            {"role": "assistant", "content": "Welcome back."},
+            {"role": "user", "content": "one\ntwo"},
+            {"role": "assistant", "content": "Three."},
+        ])
+    );
+}

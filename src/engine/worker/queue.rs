@@ -1,0 +1,155 @@
+//! The two-class queue of a pool: finals before partials, sessions in turn within a class.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    time::Instant,
+};
+
+use tokio::sync::oneshot;
+
+use super::super::{EngineError, Priority};
+use crate::model::SessionId;
+
+/// A job that waits for a thread.
+pub struct Waiting<J, O> {
+    pub session: SessionId,
+    pub job: J,
+    pub reply: oneshot::Sender<Result<O, EngineError>>,
+    pub since: Instant,
+}
+
+impl<J, O> Waiting<J, O> {
+    /// Whether its caller has gone.
+    pub fn abandoned(&self) -> bool {
+        self.reply.is_closed()
+    }
+
+    pub fn answer(self, result: Result<O, EngineError>) {
+        // Nobody listening any more is no loss.
+        let _ = self.reply.send(result);
+    }
+}
+
+/// Holds no limit itself: its owner asks [`len`](Self::len) first.
+pub struct Queue<J, O> {
+    finals: Lane<J, O>,
+    partials: Lane<J, O>,
+}
+
+impl<J, O> Default for Queue<J, O> {
+    fn default() -> Self {
+        Self { finals: Lane::default(), partials: Lane::default() }
+    }
+}
+
+impl<J, O> Queue<J, O> {
+    pub fn len(&self) -> usize {
+        self.finals.count + self.partials.count
+    }
+
+    pub fn finals(&self) -> usize {
+        self.finals.count
+    }
+
+    pub fn partials(&self) -> usize {
+        self.partials.count
+    }
+
+    pub fn push(&mut self, priority: Priority, waiting: Waiting<J, O>) {
+        match priority {
+            Priority::Final => self.finals.push(waiting),
+            Priority::Partial => self.partials.push(waiting),
+        }
+    }
+
+    pub fn pop(&mut self) -> Option<(Priority, Waiting<J, O>)> {
+        let waiting = self.finals.pop().map(|job| (Priority::Final, job));
+        waiting.or_else(|| self.partials.pop().map(|job| (Priority::Partial, job)))
+    }
+
+    pub fn has_partial(&self, session: SessionId) -> bool {
+        self.partials.jobs.contains_key(&session)
+    }
+
+    /// Puts `newer` where its session's partial waits and gives that one back.
+    pub fn replace_partial(&mut self, newer: Waiting<J, O>) -> Option<Waiting<J, O>> {
+        let place = self.partials.jobs.get_mut(&newer.session)?.front_mut()?;
+        Some(std::mem::replace(place, newer))
+    }
+
+    pub fn remove_partial(&mut self, session: SessionId) -> Option<Waiting<J, O>> {
+        self.partials.remove(session)
+    }
+
+    /// The partial whose session is the last in turn.
+    pub fn pop_newest_partial(&mut self) -> Option<Waiting<J, O>> {
+        let session = *self.partials.turns.back()?;
+        self.partials.remove(session)
+    }
+
+    /// Drops what nobody waits for any more and says how many that were.
+    pub fn remove_abandoned(&mut self) -> u64 {
+        self.finals.remove_abandoned() + self.partials.remove_abandoned()
+    }
+
+    pub fn drain(&mut self) -> Vec<Waiting<J, O>> {
+        std::iter::from_fn(|| self.pop().map(|(_, waiting)| waiting)).collect()
+    }
+}
+
+/// Jobs by session, and the sessions in the order in which they get their turn: each has one entry while it has jobs.
+struct Lane<J, O> {
+    turns: VecDeque<SessionId>,
+    jobs: HashMap<SessionId, VecDeque<Waiting<J, O>>>,
+    count: usize,
+}
+
+impl<J, O> Default for Lane<J, O> {
+    fn default() -> Self {
+        Self { turns: VecDeque::new(), jobs: HashMap::new(), count: 0 }
+    }
+}
+
+impl<J, O> Lane<J, O> {
+    fn push(&mut self, waiting: Waiting<J, O>) {
+        let session = waiting.session;
+        let jobs = self.jobs.entry(session).or_default();
+        if jobs.is_empty() {
+            self.turns.push_back(session);
+        }
+        jobs.push_back(waiting);
+        self.count += 1;
+    }
+
+    fn pop(&mut self) -> Option<Waiting<J, O>> {
+        let session = self.turns.pop_front()?;
+        let jobs = self.jobs.get_mut(&session)?;
+        let waiting = jobs.pop_front();
+        self.count -= usize::from(waiting.is_some());
+        if jobs.is_empty() {
+            self.jobs.remove(&session);
+        } else {
+            self.turns.push_back(session);
+        }
+        waiting
+    }
+
+    /// The session's first job, where a session has only one.
+    fn remove(&mut self, session: SessionId) -> Option<Waiting<J, O>> {
+        let removed = self.jobs.remove(&session)?;
+        self.turns.retain(|turn| *turn != session);
+        self.count -= removed.len();
+        removed.into_iter().next()
+    }
+
+    fn remove_abandoned(&mut self) -> u64 {
+        let before = self.count;
+        for jobs in self.jobs.values_mut() {
+            jobs.retain(|job| !job.abandoned());
+        }
+        self.jobs.retain(|_, jobs| !jobs.is_empty());
+        self.turns.retain(|session| self.jobs.contains_key(session));
+        self.count = self.jobs.values().map(VecDeque::len).sum();
+        (before - self.count) as u64
+    }
+}
