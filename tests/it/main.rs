@@ -3,4 +3,8 @@
 mod chat_ollama;
 mod chat_openai;
 mod fake_ollama;
+mod faults;
+mod harness;
 mod layers;
+mod live;
+mod sessions;
