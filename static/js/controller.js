@@ -423,7 +423,7 @@ export class Controller {
   /** @param {import('./messages.js').SessionReady} event */
   ready(event) {
     this.settings.engines(event.engines);
-    this.settings.offers(event.voices, event.voice, event.engines.asr.languages, event.language);
+    this.settings.offers(event.voices, event.voice ?? null, event.engines.asr.languages, event.language ?? null);
     this.composer.limit(event.limits.max_text_chars);
     if (event.resumed) return;
     if (this.diagnostics.sessions++ > 0) {
