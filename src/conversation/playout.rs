@@ -263,9 +263,9 @@ mod tests {
         let (texts, ms, step) = drain(&mut playout, start);
         assert_eq!((texts, ms), (vec!["One.".to_owned()], 320));
         assert_eq!(step, Step::WaitUntil(start + Duration::from_millis(20)));
-        let (texts, ms, _) = drain(&mut playout, start + Duration::from_millis(1000));
+        let (texts, ms, _) = drain(&mut playout, start + Duration::from_secs(1));
         assert_eq!((texts, ms), (vec![" Two.".to_owned()], 1000));
-        let (_, ms, step) = drain(&mut playout, start + Duration::from_millis(5000));
+        let (_, ms, step) = drain(&mut playout, start + Duration::from_secs(5));
         assert_eq!((ms, step), (680, Step::Ended));
     }
 
