@@ -13,7 +13,7 @@ use crate::engine::{
     ChatModel, EngineError, Engines, Recognizer, Synthesizer,
     chat::{self, ChatSettings, ChatSettingsError, Patience},
     espeak::EspeakSettings,
-    ollama::OllamaSettings,
+    ollama::{self, OllamaSettings},
     openai_chat::OpenAiSettings,
     piper::PiperSettings,
     speech::{self, SpeechSettings},
@@ -153,7 +153,8 @@ fn chat_settings(settings: &Settings) -> Result<ChatSettings, ChatSettingsError>
             model: settings.llm_model_name.clone(),
             keep_alive: settings.llm_keep_alive.clone(),
             max_tokens: settings.llm_max_tokens,
-            patience: patience.clone(),
+            context_tokens: ollama::context_tokens(settings.history_tokens, settings.llm_max_tokens),
+            patience,
             ..defaults.ollama
         },
         openai: OpenAiSettings {

@@ -41,25 +41,45 @@ pub struct SpeechSettings {
     pub piper: PiperSettings,
 }
 
-/// The engine the settings ask for. espeak-ng is needed in any case: Piper speaks its phonemes.
+/// The engine the settings ask for. espeak-ng is needed in any case: Piper speaks its phonemes. With
+/// [`SpeechEngine::Auto`] a default voice may be of either engine, and is used by the one that has it.
 ///
 /// # Errors
 /// [`EngineError::ModelMissing`] with a hint if what was asked for is not there; with [`SpeechEngine::Auto`] only if
-/// even espeak-ng has no data.
+/// even espeak-ng has no data, or nobody the voice.
 pub fn choose(settings: &SpeechSettings) -> Result<Arc<dyn Synthesizer>, EngineError> {
-    let espeak = Espeak::open(&settings.espeak)?;
-    let piper = match settings.engine {
-        SpeechEngine::Espeak => return Ok(Arc::new(espeak)),
-        SpeechEngine::Piper | SpeechEngine::Auto => Piper::open(&settings.piper, espeak.clone()),
-    };
-    match (settings.engine, piper) {
-        (SpeechEngine::Auto, Ok(piper)) => Ok(Arc::new(Both { piper, espeak })),
-        (SpeechEngine::Auto, Err(error)) => {
+    match settings.engine {
+        SpeechEngine::Espeak => Ok(Arc::new(Espeak::open(&settings.espeak)?)),
+        SpeechEngine::Piper => Ok(Arc::new(Piper::open(&settings.piper, phonemizer(settings)?)?)),
+        SpeechEngine::Auto => auto(settings),
+    }
+}
+
+fn phonemizer(settings: &SpeechSettings) -> Result<Espeak, EngineError> {
+    Espeak::open(&EspeakSettings { voice: None, ..settings.espeak.clone() })
+}
+
+fn auto(settings: &SpeechSettings) -> Result<Arc<dyn Synthesizer>, EngineError> {
+    let mut espeak = phonemizer(settings)?;
+    let mut piper = settings.piper.clone();
+    let of_piper = Piper::knows_default(&piper);
+    let mut preferred = false;
+    if let Some(voice) = settings.espeak.voice.as_deref()
+        && (espeak.has_voice(voice) || !(of_piper && piper.voice.is_some()))
+    {
+        espeak = espeak.speaking(voice)?;
+        preferred = !(of_piper && piper.voice.is_some());
+    }
+    if !of_piper {
+        piper.voice = None;
+    }
+    match Piper::open(&piper, espeak.clone()) {
+        Ok(piper) => Ok(Arc::new(Both { piper, espeak, preferred })),
+        Err(error) => {
             tracing::info!(%error, hint = error.hint(), "piper is not there, espeak-ng speaks");
             let hint = format!("Piper is not in use: {error}; {}", error.hint());
             Ok(Arc::new(Instead { espeak, hint }))
         }
-        (_, piper) => Ok(Arc::new(piper?)),
     }
 }
 
@@ -67,10 +87,16 @@ pub fn choose(settings: &SpeechSettings) -> Result<Arc<dyn Synthesizer>, EngineE
 struct Both {
     piper: Piper,
     espeak: Espeak,
+    /// espeak-ng has the default voice: it speaks that voice's language too.
+    preferred: bool,
 }
 
 impl Synthesizer for Both {
     fn info(&self) -> EngineInfo {
+        if self.preferred {
+            let hint = Some("Piper voices are there too: choose one, or name it in TTS_VOICE".into());
+            return EngineInfo { hint, ..self.espeak.info() };
+        }
         let mut info = self.piper.info();
         let more = self.espeak.info().languages;
         let lacking: Vec<String> = more.into_iter().filter(|tag| !info.languages.contains(tag)).collect();
@@ -82,7 +108,9 @@ impl Synthesizer for Both {
 
     fn voices(&self) -> Vec<VoiceInfo> {
         let mut voices = self.piper.voices();
-        let others = self.espeak.voices().into_iter().filter(|voice| !self.piper.speaks(&voice.language));
+        let lacking =
+            |language: &str| !self.piper.speaks(language) || (self.preferred && self.espeak.prefers(language));
+        let others = self.espeak.voices().into_iter().filter(|voice| lacking(&voice.language));
         voices.extend(others.map(|voice| VoiceInfo { name: format!("{}, espeak-ng", voice.name), ..voice }));
         voices
     }
@@ -95,11 +123,11 @@ impl Synthesizer for Both {
         if voice.is_some_and(|id| self.espeak.has_voice(id)) {
             return self.espeak.speak(request);
         }
-        if language(&request).is_none_or(|language| self.piper.speaks(&language)) {
-            self.piper.speak(request)
-        } else {
-            self.espeak.speak(request)
-        }
+        let piper = match language(&request) {
+            Some(language) => self.piper.speaks(&language) && !(self.preferred && self.espeak.prefers(&language)),
+            None => !self.preferred,
+        };
+        if piper { self.piper.speak(request) } else { self.espeak.speak(request) }
     }
 }
 

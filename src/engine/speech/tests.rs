@@ -57,6 +57,40 @@ fn auto_without_voices_is_espeak_and_says_so() {
 }
 
 #[test]
+fn a_default_voice_may_be_of_either_engine() {
+    let with_voice = |engine, voice: &str| {
+        let mut settings = settings(engine);
+        settings.piper.voice = Some(voice.into());
+        settings.espeak.voice = Some(voice.into());
+        choose(&settings)
+    };
+    let named = with_voice(SpeechEngine::Auto, "tones#high").expect("a Piper voice").info();
+    assert_eq!((named.engine.as_str(), named.model.as_str()), ("piper", "tones"));
+    let british = with_voice(SpeechEngine::Auto, "en-gb").expect("an espeak-ng voice");
+    assert_eq!((british.info().engine.as_str(), british.info().model.as_str()), ("espeak", "en-gb"));
+    assert!(british.voices().iter().any(|voice| voice.id == "en-gb"));
+    for text in [request("Hello.", None), request("Hello.", Some("en"))] {
+        assert!(total(british.speak(text)).is_ok_and(|samples| (samples - 4_410) % 600 != 0), "not beeps");
+    }
+    assert!(with_voice(SpeechEngine::Piper, "tones").is_ok());
+    for engine in [SpeechEngine::Auto, SpeechEngine::Piper, SpeechEngine::Espeak] {
+        assert!(with_voice(engine, "nobody").is_err_and(|error| error.to_string().contains("nobody")));
+    }
+}
+
+#[test]
+fn a_named_speaker_is_the_default_one() {
+    let of = |voice: &str| {
+        let mut settings = settings(SpeechEngine::Piper);
+        settings.piper.voice = Some(voice.into());
+        let mut stream = choose(&settings).expect("piper").speak(request("ah,", None));
+        stream.blocking_recv().expect("a piece").expect("speech").samples
+    };
+    assert_ne!(of("tones#high"), of("tones#low"));
+    assert_eq!(of("tones"), of("tones#low"));
+}
+
+#[test]
 fn auto_with_a_bad_library_is_espeak_and_says_so() {
     let mut settings = settings(SpeechEngine::Auto);
     settings.piper.library = Some("/nowhere/libonnxruntime.so".into());
