@@ -4,3 +4,5 @@ mod chat_ollama;
 mod chat_openai;
 mod fake_ollama;
 mod layers;
+mod native_socket;
+mod protocol_doc;
