@@ -21,9 +21,9 @@
 //! point, and the part before it is decoded once more for good. Between cuts the spacing of decodes follows what they
 //! cost, see [`TranscriptSettings::compute_ratio`].
 
-mod units;
 #[cfg(test)]
 mod tests;
+mod units;
 
 use std::{collections::VecDeque, ops::Range, sync::Arc, time::Duration};
 
@@ -544,9 +544,7 @@ impl Budget {
 
     /// A decode costs partly by its length (words to write, encoder context) and partly not.
     fn cost(&self, length: usize) -> Duration {
-        self.last.map_or(Duration::ZERO, |(last, cost)| {
-            cost.mul_f32(0.5 + 0.5 * length as f32 / last.max(1) as f32)
-        })
+        self.last.map_or(Duration::ZERO, |(last, cost)| cost.mul_f32(0.5 + 0.5 * length as f32 / last.max(1) as f32))
     }
 
     fn spent(&mut self, length: usize, cost: Duration) {

@@ -50,8 +50,8 @@ pub fn split(text: &str) -> Vec<Unit> {
 pub fn join<'a>(units: impl IntoIterator<Item = &'a Unit>) -> String {
     let mut text = String::new();
     for unit in units {
-        let tight = text.chars().rev().find(|c| c.is_alphanumeric()).is_some_and(spaceless)
-            && unit.text.starts_with(spaceless);
+        let tight =
+            text.chars().rev().find(|c| c.is_alphanumeric()).is_some_and(spaceless) && unit.text.starts_with(spaceless);
         if !text.is_empty() && !tight {
             text.push(' ');
         }
