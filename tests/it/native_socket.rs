@@ -251,7 +251,7 @@ async fn a_typed_conversation_from_start_to_end() {
     }
     // The sentence's 300 ms, padded to whole chunks.
     assert!(chunks.len() >= 7 && chunks.iter().copied().eq(0..chunks.len() as u32), "{chunks:?}");
-    assert_eq!(names.first().map(String::as_str), Some("transcript.final"), "{names:?}");
+    assert_eq!(names.first().map(String::as_str), Some("reply.started"), "{names:?}");
     assert_eq!(names[names.len() - 2..], ["reply.done", "session.closed"], "{names:?}");
 }
 
@@ -328,7 +328,7 @@ async fn a_lost_socket_is_resumed_with_what_it_missed() {
     let (mut first, ready) = Client::start(&server).await;
     first.say(json!({"type": "text.send", "text": "Hi."})).await;
     let heard = first.next().await;
-    assert_eq!((&heard["type"], &heard["seq"]), (&json!("transcript.final"), &json!(2)));
+    assert_eq!((&heard["type"], &heard["seq"]), (&json!("reply.started"), &json!(2)));
 
     // The old socket still hangs on: it is let go in favour of the new one.
     let mut second = Client::connect(&server).await;
@@ -338,7 +338,7 @@ async fn a_lost_socket_is_resumed_with_what_it_missed() {
     let again = second.event("session.ready").await;
     assert_eq!((&again["session_id"], &again["resumed"]), (&ready["session_id"], &json!(true)));
     assert_eq!(again["conversation_id"], ready["conversation_id"]);
-    assert_eq!(second.event("reply.started").await["turn"], 1);
+    assert_eq!(second.event("reply.text.delta").await["turn"], 1);
     assert_eq!(second.event("reply.done").await["text"], "Hello there.");
 
     // Now one that just disappears.
@@ -432,10 +432,15 @@ async fn noise_on_the_wire_harms_nobody() {
         }
         let text = String::from_utf8(bytes).expect("printable ASCII");
         client.send(Message::text(text)).await;
-        match client.next().await["type"].as_str() {
-            Some("error") => faults += 1,
-            Some("session.updated") => {}
-            other => panic!("{other:?}"),
+        // The noise may be taken for a voice; what the session says of it does not matter here.
+        loop {
+            match client.next().await["type"].as_str() {
+                Some("error") => faults += 1,
+                Some("session.updated") => {}
+                Some(_) => continue,
+                None => panic!("an event without a type"),
+            }
+            break;
         }
         let length = random() as usize % 700;
         client.send(Message::binary((0..length).map(|_| random() as u8).collect::<Vec<_>>())).await;
