@@ -7,4 +7,6 @@ mod faults;
 mod harness;
 mod layers;
 mod live;
+mod native_socket;
+mod protocol_doc;
 mod sessions;
