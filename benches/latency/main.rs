@@ -46,7 +46,7 @@ async fn measure(most: usize) -> Vec<Turn> {
         println!("{:44} {:44} {}", utterance.text, turn.heard, turn.outcome());
         turns.push(turn);
     }
-    drop(stop.send(()));
+    let _ = stop.send(());
     server.await.expect("the server does not panic").expect("the listener holds");
     turns
 }
