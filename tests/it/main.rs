@@ -4,3 +4,4 @@ mod chat_ollama;
 mod chat_openai;
 mod fake_ollama;
 mod layers;
+mod recognition;

@@ -242,12 +242,11 @@ fn closing_answers_everybody() {
 fn a_worker_that_cannot_be_made_is_an_error_at_the_start() {
     let failure = EngineError::Failed { engine: "player", reason: "no memory".into() };
     let (error, settings) = (failure.clone(), PoolSettings { workers: 3, queue: 1 });
-    let made =
-        Pool::<Player>::start(
-            "player",
-            &settings,
-            move |index| if index == 2 { Err(error.clone()) } else { Ok(Player) },
-        );
+    let made = Pool::<Player>::start(
+        "player",
+        &settings,
+        move |index| if index == 2 { Err(error.clone()) } else { Ok(Player) },
+    );
     assert_eq!(made.err(), Some(failure));
 }
 
