@@ -6,6 +6,7 @@ pub mod history;
 pub mod hub;
 pub mod interruption;
 pub mod message;
+pub mod offline;
 pub mod outbox;
 pub mod playout;
 pub mod reply;

@@ -28,6 +28,7 @@ mod units;
 use std::{collections::VecDeque, ops::Range, sync::Arc, time::Duration};
 
 use self::units::{Unit, agreement, join, overlap, split};
+use super::segment::quietest_point;
 use crate::{
     audio::Mono16k,
     engine::{Priority, Transcript},
@@ -253,14 +254,11 @@ impl Utterance {
     /// What is needed now for the final text. The utterance may still go on afterwards: see [`resume`](Self::resume).
     pub fn final_decode(&mut self) -> FinalNeed {
         if let Some(last) = self.under_way.back() {
-            let partial = last.purpose == Purpose::Partial;
-            if last.purpose == Purpose::Final || partial && self.covered(last.range.end) {
+            if last.purpose != Purpose::Partial || self.covered(last.range.end) {
                 return FinalNeed::Wait;
             }
-            if partial {
-                // The final takes its place; its answer will be stale.
-                self.give_up();
-            }
+            // The final takes its place; its answer will be stale.
+            self.give_up();
         } else if let Some(heard) = &self.heard {
             let answer = &heard.answer;
             let timed = !self.settings.words || !answer.words.is_empty();
@@ -269,10 +267,10 @@ impl Utterance {
                 return FinalNeed::Ready(self.compose());
             }
         }
-        let mut from = self.under_way.back().map_or(self.cut, |part| part.range.end);
+        let mut from = self.cut;
         let to = (self.voiced_end() + FINAL_SILENCE).min(self.end());
         if from >= to {
-            return if self.under_way.is_empty() { FinalNeed::Ready(self.compose()) } else { FinalNeed::Wait };
+            return FinalNeed::Ready(self.compose());
         }
         let most = self.settings.max_audio_ms as usize * MS;
         let mut decodes = vec![];
@@ -580,11 +578,4 @@ fn place(known: &[Unit], rest: &[Unit], heard: usize, words: &[Word]) -> Vec<Wor
 fn loudness(audio: &Mono16k, at: usize) -> u64 {
     let around = at.saturating_sub(10 * MS)..(at + 10 * MS).min(audio.len());
     audio.samples()[around].iter().map(|sample| u64::from(sample.unsigned_abs())).sum()
-}
-
-/// The middle of the quietest 60 ms that begin within `range`.
-fn quietest_point(audio: &Mono16k, range: Range<usize>) -> usize {
-    let end = range.end.min(audio.len());
-    let start = range.start.min(end);
-    (start..end).step_by(10 * MS).min_by_key(|at| loudness(audio, *at)).unwrap_or(end)
 }

@@ -19,6 +19,7 @@ mod model;
 #[cfg(test)]
 mod tests;
 mod text;
+mod times;
 
 use std::{
     path::PathBuf,
@@ -75,13 +76,19 @@ pub struct WhisperSettings {
 }
 
 impl WhisperSettings {
-    /// Settings for a machine with `cores` cores: every core one decode for a small model.
+    /// Settings for a machine with `cores` cores: up to four decodes at a time, which for a large model share what
+    /// cores there are but one.
     #[must_use]
     pub fn for_machine(model: WhisperModel, cores: usize) -> Self {
+        let workers = cores.clamp(1, 4);
+        let threads_per_worker = match model {
+            WhisperModel::Bundled => 1,
+            WhisperModel::File(_) => (cores.saturating_sub(1) / workers).clamp(1, 8),
+        };
         Self {
             model,
-            workers: cores.clamp(1, 4),
-            threads_per_worker: 1,
+            workers,
+            threads_per_worker,
             queue: 64,
             use_gpu: true,
             gpu_device: 0,

@@ -9,4 +9,5 @@ mod layers;
 mod live;
 mod native_socket;
 mod protocol_doc;
+mod recognition;
 mod sessions;

@@ -12,6 +12,7 @@ use super::{
     Contexts, guard,
     model::failed,
     text::{self, Piece},
+    times,
 };
 use crate::{audio::Mono16k, model::Word};
 
@@ -136,7 +137,7 @@ impl Worker for Decoder {
         let found = if facts.multilingual() { state.full_lang_id_from_state() } else { 0 };
         Ok(Transcript {
             text: if rejected.is_some() { String::new() } else { text::join(&words) },
-            words: if request.words && rejected.is_none() { timed(words, request.audio.ms()) } else { vec![] },
+            words: if request.words && rejected.is_none() { timed(words, &request.audio) } else { vec![] },
             mean_log_probability,
             language: whisper_rs::get_lang_str(found).map(str::to_owned),
             rejected,
@@ -235,15 +236,16 @@ fn no_speech(state: &mut WhisperState, sot: i32, no_speech: i32, threads: usize)
     Some((logit - most).exp() / sum)
 }
 
-/// Words for a caller: without spaces, inside the audio.
-fn timed(words: Vec<Word>, audio_ms: u32) -> Vec<Word> {
+/// Words for a caller: without spaces, inside the audio, at the edges of its pauses.
+fn timed(words: Vec<Word>, audio: &Mono16k) -> Vec<Word> {
+    let end = audio.ms();
+    let inside = |word: Word| Word {
+        text: word.text.trim().to_owned(),
+        start_ms: word.start_ms.min(end),
+        end_ms: word.end_ms.min(end),
+        ..word
+    };
+    let mut words: Vec<Word> = words.into_iter().map(inside).collect();
+    times::settle(&mut words, audio);
     words
-        .into_iter()
-        .map(|word| Word {
-            text: word.text.trim().to_owned(),
-            start_ms: word.start_ms.min(audio_ms),
-            end_ms: word.end_ms.min(audio_ms),
-            probability: word.probability,
-        })
-        .collect()
 }

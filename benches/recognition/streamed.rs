@@ -1,0 +1,216 @@
+//! The same recordings as they arrive live: through the segmenter and an utterance, frame by frame, on a clock that
+//! moves by the audio and lets each decode take as long as it took.
+
+use std::sync::Arc;
+
+use aigolos::{
+    audio::{FRAME_MS, Framer, Mono16k},
+    conversation::{
+        segment::{Heard, SegmentSettings, Segmenter},
+        transcript::{Decode, FinalNeed, TranscriptSettings, Utterance},
+    },
+    engine::{
+        Priority, RecognizeRequest, Recognizer, Transcript,
+        vad::{VadEngine, detector},
+        whisper::Whisper,
+    },
+    model::SessionId,
+};
+
+use crate::{
+    percentile,
+    recordings::{Recording, bare},
+};
+
+/// Silence after which the final text is wanted, as a session's soft end is by default.
+const SOFT_END_MS: u32 = 200;
+const LEAD_MS: u32 = 800;
+
+/// One utterance, streamed.
+#[derive(Default)]
+struct Run {
+    /// Decodes, and their compute in ms.
+    decodes: u32,
+    compute_ms: f64,
+    /// From the first sound to the first text shown.
+    first_ms: Option<f64>,
+    /// From the soft end to the final text.
+    final_ms: f64,
+    /// Whether the last partial served as the final.
+    saved: bool,
+    /// Unstable words shown, and those of them that the next text had not.
+    unstable: usize,
+    changed: usize,
+    right: bool,
+}
+
+pub fn report(whisper: &Whisper, recordings: &[Recording]) {
+    for (name, long) in [("short (one sentence)", false), ("long (7 and 35 s)", true)] {
+        let mut runs = vec![];
+        let mut ratios = vec![];
+        for recording in recordings.iter().filter(|r| (r.audio.ms() > 5_000) == long) {
+            let (run, heard) = stream(whisper, recording);
+            let offline = offline(whisper, &heard);
+            ratios.push(run.compute_ms / offline);
+            runs.push(run);
+        }
+        let firsts: Vec<f64> = runs.iter().filter_map(|run| run.first_ms).collect();
+        let finals: Vec<f64> = runs.iter().map(|run| run.final_ms).collect();
+        let share = |count: usize, of: usize| 100.0 * count as f64 / of.max(1) as f64;
+        println!("streamed, {name}: {} utterances", runs.len());
+        println!(
+            "  compute / one offline pass   p50 {:.2}  p90 {:.2}  mean {:.2}   decodes per utterance {:.1}",
+            percentile(&ratios, 0.5),
+            percentile(&ratios, 0.9),
+            ratios.iter().sum::<f64>() / ratios.len() as f64,
+            f64::from(runs.iter().map(|run| run.decodes).sum::<u32>()) / runs.len() as f64,
+        );
+        println!(
+            "  first text after first sound p50 {:.0} ms  p90 {:.0} ms   shown before the end in {:.0} %",
+            percentile(&firsts, 0.5),
+            percentile(&firsts, 0.9),
+            share(firsts.len(), runs.len()),
+        );
+        println!(
+            "  final after the soft end     p50 {:.0} ms  p90 {:.0} ms   no decode needed in {:.0} %",
+            percentile(&finals, 0.5),
+            percentile(&finals, 0.9),
+            share(runs.iter().filter(|run| run.saved).count(), runs.len()),
+        );
+        println!(
+            "  unstable words that changed  {:.1} %   all words right {:.0} %\n",
+            share(runs.iter().map(|run| run.changed).sum(), runs.iter().map(|run| run.unstable).sum()),
+            share(runs.iter().filter(|run| run.right).count(), runs.len()),
+        );
+    }
+}
+
+/// Runs one recording; gives the audio of its utterances as well.
+fn stream(whisper: &Whisper, recording: &Recording) -> (Run, Mono16k) {
+    let mut audio = Mono16k::silence(LEAD_MS);
+    audio.append(&recording.audio);
+    audio.append(&Mono16k::silence(1_500));
+    let mut segmenter = Segmenter::new(detector(VadEngine::Cascade), SegmentSettings::default());
+    let settings = TranscriptSettings::default().for_max_audio(whisper.max_audio());
+    let mut run = Run::default();
+    let mut utterance: Option<Utterance> = None;
+    let mut under_way: Option<(f64, u64, Transcript)> = None;
+    let mut shown: Vec<String> = vec![];
+    let mut unstable_from = 0;
+    let (mut text, mut heard_audio) = (String::new(), Mono16k::default());
+    for (index, frame) in Framer::new().push(&audio).iter().enumerate() {
+        let now_ms = f64::from((index as u32 + 1) * FRAME_MS);
+        let mut silence_ms = 0;
+        match segmenter.push(frame) {
+            Heard::Nothing => continue,
+            Heard::Started { start_ms, audio } => {
+                heard_audio.append(&audio);
+                let mut fresh = Utterance::new(settings.clone(), start_ms);
+                fresh.push(&audio);
+                utterance = Some(fresh);
+            }
+            Heard::Going { silence_ms: silence, .. } => {
+                silence_ms = silence;
+                heard_audio.append_frame(frame);
+                let mut one = Mono16k::default();
+                one.append_frame(frame);
+                if let Some(utterance) = &mut utterance {
+                    utterance.push(&one);
+                }
+            }
+        }
+        let Some(live) = &mut utterance else { continue };
+        live.silent_for(silence_ms);
+        if let Some((_, generation, heard)) = under_way.take_if(|(done_ms, ..)| *done_ms <= now_ms)
+            && let Some((stable, unstable)) = live.partial(generation, &heard)
+        {
+            run.first_ms.get_or_insert(now_ms - f64::from(LEAD_MS));
+            count_changes(&mut run, &mut shown, &mut unstable_from, &stable, &unstable);
+        }
+        if under_way.is_none()
+            && let Some(decode) = live.next_partial()
+        {
+            let (ms, heard) = decoded(whisper, &decode, &mut run);
+            under_way = Some((now_ms + ms, decode.generation, heard));
+        }
+        if silence_ms >= SOFT_END_MS {
+            let mut wait_ms = 0.0;
+            if let Some((done_ms, generation, heard)) = under_way.take() {
+                if live.final_decode() == FinalNeed::Wait {
+                    wait_ms = done_ms - now_ms;
+                    live.partial(generation, &heard);
+                }
+            }
+            let done = match live.final_decode() {
+                FinalNeed::Ready(done) => {
+                    run.saved = true;
+                    done
+                }
+                FinalNeed::Wait => unreachable!("nothing is under way"),
+                FinalNeed::Decode(decodes) => {
+                    let mut done = None;
+                    for decode in decodes {
+                        let (ms, heard) = decoded(whisper, &decode, &mut run);
+                        wait_ms += ms;
+                        done = live.finalise(decode.generation, &heard).or(done);
+                    }
+                    done.expect("all were decoded")
+                }
+            };
+            run.final_ms = wait_ms;
+            count_changes(&mut run, &mut shown, &mut unstable_from, &done.text, "");
+            shown.clear();
+            text = format!("{text} {}", done.text);
+            segmenter.close();
+            utterance = None;
+        }
+    }
+    run.right = bare(&text) == bare(&recording.text);
+    (run, heard_audio)
+}
+
+fn decoded(whisper: &Whisper, decode: &Decode, run: &mut Run) -> (f64, Transcript) {
+    let request = RecognizeRequest {
+        session: SessionId::fresh(),
+        priority: decode.class,
+        audio: decode.audio.clone(),
+        language: None,
+        prompt: None,
+        words: decode.words,
+    };
+    let heard = whisper.submit(request).blocking_recv().expect("answered").expect("decodes");
+    let ms = heard.compute.as_secs_f64() * 1e3;
+    run.decodes += 1;
+    run.compute_ms += ms;
+    (ms, heard)
+}
+
+fn count_changes(run: &mut Run, shown: &mut Vec<String>, unstable_from: &mut usize, stable: &str, unstable: &str) {
+    let stable = bare(stable);
+    let from = stable.len();
+    let now: Vec<String> = stable.into_iter().chain(bare(unstable)).collect();
+    run.unstable += shown.len().saturating_sub(*unstable_from);
+    run.changed += shown.iter().enumerate().skip(*unstable_from).filter(|(i, word)| now.get(*i) != Some(word)).count();
+    (*shown, *unstable_from) = (now, from);
+}
+
+/// One pass over the same audio, in pieces as long as can be heard at once; the better of two, in ms.
+fn offline(whisper: &Whisper, audio: &Mono16k) -> f64 {
+    let most = whisper.max_audio().as_millis() as usize * 16;
+    let once = || -> f64 {
+        let pieces = (0..audio.len()).step_by(most).map(|from| {
+            let request = RecognizeRequest {
+                session: SessionId::fresh(),
+                priority: Priority::Final,
+                audio: Arc::new(audio.slice(from..from + most)),
+                language: None,
+                prompt: None,
+                words: false,
+            };
+            let heard = whisper.submit(request).blocking_recv().expect("answered").expect("decodes");
+            heard.compute.as_secs_f64() * 1e3
+        });
+        pieces.sum()
+    };
+    once().min(once())
+}

@@ -1,0 +1,202 @@
+//! A whole recording to text, in pieces that the recogniser can hear at once.
+
+use std::{collections::VecDeque, ops::Range, sync::Arc, time::Duration};
+
+use super::segment::quietest_point;
+use crate::{
+    audio::{FRAME_MS, FRAME_SAMPLES, Framer, Mono16k},
+    engine::{EngineError, Priority, Recognition, RecognizeRequest, Recognizer, Transcript, VoiceDetector},
+    model::{SessionId, Word},
+};
+
+/// What is asked of a recording.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct WholeOptions {
+    /// ISO 639-1; `None`: the model decides, piece by piece.
+    pub language: Option<String>,
+    /// Text to steer the spelling of every piece.
+    pub prompt: Option<String>,
+    pub words: bool,
+}
+
+/// How sure the detector must be that a frame is voiced. Low: a word lost is worse here than a breath decoded.
+const THRESHOLD: f32 = 0.3;
+/// Kept around each voiced stretch, in frames.
+const MARGIN: usize = 400 / FRAME_MS as usize;
+/// Pieces under way at once: the next one is waiting when a worker becomes free.
+const AHEAD: usize = 2;
+
+/// Decodes all speech in `audio`, in order. `progress` hears the fraction done after each piece. Dropping the future
+/// cancels the work.
+///
+/// # Errors
+/// The first error of a piece.
+pub async fn transcribe_whole(
+    recognizer: &dyn Recognizer,
+    detector: &mut dyn VoiceDetector,
+    audio: &Mono16k,
+    options: &WholeOptions,
+    mut progress: impl FnMut(f32),
+) -> Result<Transcript, EngineError> {
+    let mut whole = Transcript::default();
+    let pieces = pieces(audio, &spoken(audio, detector), recognizer.max_audio());
+    let session = SessionId::fresh();
+    let mut decoded = 0_usize;
+    let mut rejected = Some("no_speech");
+    let mut waiting: VecDeque<(Range<usize>, Recognition)> = VecDeque::new();
+    let mut coming = pieces.iter();
+    loop {
+        while waiting.len() < AHEAD
+            && let Some(piece) = coming.next()
+        {
+            let request = RecognizeRequest {
+                session,
+                priority: Priority::Final,
+                audio: Arc::new(audio.slice(piece.clone())),
+                language: options.language.clone(),
+                prompt: options.prompt.clone(),
+                words: options.words,
+            };
+            waiting.push_back((piece.clone(), recognizer.submit(request)));
+        }
+        let Some((piece, answer)) = waiting.pop_front() else { break };
+        let heard = answer.await.unwrap_or(Err(EngineError::Closed))?;
+        decoded += piece.len();
+        rejected = rejected.and(heard.rejected);
+        join(&mut whole, heard, &piece, decoded);
+        progress((piece.end as f32 / audio.len() as f32).min(1.0));
+    }
+    whole.rejected = rejected.filter(|_| whole.text.is_empty());
+    progress(1.0);
+    Ok(whole)
+}
+
+/// Adds a piece; `decoded` samples have been decoded with it.
+fn join(whole: &mut Transcript, heard: Transcript, piece: &Range<usize>, decoded: usize) {
+    if !heard.text.is_empty() {
+        if !whole.text.is_empty() {
+            whole.text.push(' ');
+        }
+        whole.text.push_str(&heard.text);
+        whole.language = whole.language.take().or(heard.language);
+    }
+    let offset = (piece.start / 16) as u32;
+    whole.words.extend(heard.words.into_iter().map(|word| Word {
+        start_ms: word.start_ms + offset,
+        end_ms: word.end_ms + offset,
+        ..word
+    }));
+    let share = piece.len() as f32 / decoded.max(1) as f32;
+    whole.mean_log_probability += (heard.mean_log_probability - whole.mean_log_probability) * share;
+    whole.compute += heard.compute;
+    whole.queued += heard.queued;
+}
+
+/// Where somebody speaks, with a margin, in samples.
+fn spoken(audio: &Mono16k, detector: &mut dyn VoiceDetector) -> Vec<Range<usize>> {
+    let mut framer = Framer::new();
+    let mut frames = framer.push(audio);
+    frames.extend(framer.flush());
+    let mut stretches: Vec<Range<usize>> = vec![];
+    for (at, _) in frames.iter().enumerate().filter(|(_, frame)| detector.probability(frame) >= THRESHOLD) {
+        let end = ((at + 1 + MARGIN) * FRAME_SAMPLES).min(audio.len());
+        let start = at.saturating_sub(MARGIN) * FRAME_SAMPLES;
+        match stretches.last_mut() {
+            Some(last) if start <= last.end => last.end = end,
+            _ => stretches.push(start..end),
+        }
+    }
+    stretches
+}
+
+/// Joins neighbouring stretches while they fit into one request, and cuts those that do not fit at quiet points.
+fn pieces(audio: &Mono16k, stretches: &[Range<usize>], max: Duration) -> Vec<Range<usize>> {
+    let most = (max.as_millis() as usize * 16).max(FRAME_SAMPLES);
+    let mut pieces: Vec<Range<usize>> = vec![];
+    for stretch in stretches {
+        let mut rest = stretch.clone();
+        match pieces.last_mut() {
+            Some(last) if rest.end - last.start <= most => {
+                last.end = rest.end;
+                continue;
+            }
+            _ => {}
+        }
+        while rest.len() > most {
+            let cut = quietest_point(audio, rest.start + most / 2..rest.start + most);
+            pieces.push(rest.start..cut);
+            rest.start = cut;
+        }
+        pieces.push(rest);
+    }
+    pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{audio::VadFrame, engine::EngineInfo};
+
+    /// Hears each piece's first and last sample, in ms, and answers that.
+    struct Echo;
+
+    impl Recognizer for Echo {
+        fn info(&self) -> EngineInfo {
+            EngineInfo { engine: "echo".into(), model: String::new(), demo: true, hint: None, languages: vec![] }
+        }
+
+        fn max_audio(&self) -> Duration {
+            Duration::from_secs(10)
+        }
+
+        fn submit(&self, request: RecognizeRequest) -> Recognition {
+            let (reply, answer) = tokio::sync::oneshot::channel();
+            assert!(request.audio.ms() <= 10_000);
+            let word = Word { text: "piece".into(), start_ms: 0, end_ms: request.audio.ms(), probability: 1.0 };
+            let heard = Transcript { text: "piece".into(), words: vec![word], ..Transcript::default() };
+            assert!(reply.send(Ok(heard)).is_ok());
+            answer
+        }
+    }
+
+    /// Loud frames are voice.
+    struct Loudness;
+
+    impl VoiceDetector for Loudness {
+        fn probability(&mut self, frame: &VadFrame) -> f32 {
+            f32::from(u8::from(frame.samples().iter().any(|sample| sample.unsigned_abs() > 1000)))
+        }
+
+        fn reset(&mut self) {}
+    }
+
+    fn recording(seconds: &[(f32, i16)]) -> Mono16k {
+        let samples = seconds.iter().flat_map(|(length, level)| {
+            (0..(length * 16_000.0) as usize).map(move |i| if i % 2 == 0 { *level } else { -*level })
+        });
+        crate::audio::Resampler::whole(&crate::audio::Pcm::new(crate::audio::SampleRate::HZ_16000, samples.collect()))
+    }
+
+    #[tokio::test]
+    async fn a_long_recording_is_cut_where_it_is_quiet_and_told_in_order() {
+        let audio = recording(&[(1.0, 0), (7.0, 8000), (0.3, 2000), (9.0, 8000), (3.0, 0), (2.0, 8000), (0.5, 0)]);
+        let mut fractions = vec![];
+        let options = WholeOptions { words: true, ..WholeOptions::default() };
+        let whole = transcribe_whole(&Echo, &mut Loudness, &audio, &options, |done| fractions.push(done)).await;
+        let whole = whole.expect("nothing fails here");
+        assert_eq!(whole.text, "piece piece piece");
+        let cut = whole.words[0].end_ms;
+        assert!((8_000..8_300).contains(&cut), "{:?}", whole.words);
+        assert_eq!(whole.words[1].start_ms, cut);
+        assert!(whole.words[2].start_ms > 19_800, "silence is not decoded: {:?}", whole.words);
+        assert!(fractions.is_sorted() && fractions.last() == Some(&1.0), "{fractions:?}");
+    }
+
+    #[tokio::test]
+    async fn silence_is_not_decoded() {
+        let audio = recording(&[(5.0, 10)]);
+        let whole = transcribe_whole(&Echo, &mut Loudness, &audio, &WholeOptions::default(), |_| {}).await;
+        let whole = whole.expect("nothing fails here");
+        assert_eq!((whole.text.as_str(), whole.rejected), ("", Some("no_speech")));
+    }
+}
