@@ -18,17 +18,17 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-VERSION = "1.22.1"
+VERSION = "1.24.4"
 PYTHON = "311"  # the wheel of this Python carries the same library as the others
 # Machine: SHA-256 of the wheel, SHA-256 of the library in it.
 KNOWN = {
     "x86_64": (
-        "f6effa1299ac549a05c784d50292e3378dbbf010346ded67400193b09ddc2f04",
-        "ad9665887025474170d3e71cd28021e7e811c5bf201bc365f953e34a2c4989cc",
+        "e54ad52e61d2d4618dcff8fa1480ac66b24ee2eab73331322db1049f11ccf330",
+        "2d518e11c7767f9fdc4413bdbeb45acf30db504ff76a82fc19d9238a3f9f6c24",
     ),
     "aarch64": (
-        "7ae7526cf10f93454beb0f751e78e5cb7619e3b92f9fc3bd51aa6f3b7a8977e5",
-        "7b28635814a0810407791b3e26aff9dccf1b4563210baf3b71133231a35c5f2e",
+        "046ff290045a387676941a02a8ae5c3ebec6b4f551ae228711968c4a69d8f6b7",
+        "f373ae5fd4d878ed17ebea26e5480bd3d0a15e3bd6bc94b878e6c1b73998d22a",
     ),
 }
 LIBRARY = "libonnxruntime.so"
@@ -78,7 +78,7 @@ def fetch(folder: Path) -> str:
     target = folder / LIBRARY
     machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(platform.machine().lower(), platform.machine())
     if sys.platform != "linux" or machine not in KNOWN:
-        raise Failure(f"no library known for {sys.platform} on {machine}: install ONNX Runtime >= 1.22, set ORT_DYLIB_PATH")
+        raise Failure(f"no library known for {sys.platform} on {machine}: install ONNX Runtime >= 1.24, set ORT_DYLIB_PATH")
     wheel_hash, library_hash = KNOWN[machine]
     if target.is_file() and sha256(target) == library_hash:
         return f"{target}: ONNX Runtime {VERSION} is there"

@@ -44,7 +44,11 @@ pub async fn check(config: &Config) -> Result<ExitCode, Box<dyn std::error::Erro
             };
             match engine.submit(request).await {
                 Ok(Ok(_)) => {
-                    in_use("recognition", &engine.info(), &format!("1 s decoded in {} ms", begun.elapsed().as_millis()))
+                    in_use(
+                        "recognition",
+                        &engine.info(),
+                        &format!("1 s decoded in {} ms", begun.elapsed().as_millis()),
+                    );
                 }
                 Ok(Err(error)) => {
                     well = false;
@@ -87,7 +91,7 @@ pub async fn check(config: &Config) -> Result<ExitCode, Box<dyn std::error::Erro
                 engine.speak(SpeakRequest { text: "Hello.".into(), voice: None, language: None, speed: 1.0 });
             match sound.recv().await {
                 Some(Ok(_)) => {
-                    in_use("speech", &engine.info(), &format!("first sound after {} ms", begun.elapsed().as_millis()))
+                    in_use("speech", &engine.info(), &format!("first sound after {} ms", begun.elapsed().as_millis()));
                 }
                 Some(Err(error)) => {
                     well = false;

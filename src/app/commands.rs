@@ -1,6 +1,6 @@
 //! What `aigolos` does besides serving.
 
-use std::{fs, path::Path, process::ExitCode};
+use std::{fs, io::IsTerminal, path::Path, process::ExitCode, time::Duration};
 
 use super::{
     config::Config,
@@ -8,10 +8,15 @@ use super::{
 };
 use crate::{
     audio::{Pcm, RateConverter, Resampler, read_wav, write_wav},
-    conversation::sentence::Splitter,
-    engine::{Priority, RecognizeRequest, SpeakRequest},
-    model::SessionId,
+    conversation::{
+        offline::{WholeOptions, transcribe_whole},
+        sentence::Splitter,
+    },
+    engine::{SpeakRequest, vad},
 };
+
+/// Recordings longer than this show how far they are.
+const LONG: Duration = Duration::from_secs(20);
 
 type Outcome = Result<ExitCode, Box<dyn std::error::Error>>;
 
@@ -27,15 +32,24 @@ pub async fn transcribe(config: &Config, file: &Path, words: bool) -> Outcome {
     let opened = fs::File::open(file).map_err(|error| format!("{} cannot be read: {error}", file.display()))?;
     let pcm = read_wav(std::io::BufReader::new(opened)).map_err(|error| format!("{}: {error}", file.display()))?;
     let recognizer = recognizer(config)?;
-    let request = RecognizeRequest {
-        session: SessionId::fresh(),
-        priority: Priority::Final,
-        audio: Resampler::whole(&pcm).into(),
-        language: None,
-        prompt: None,
-        words,
-    };
-    let transcript = recognizer.submit(request).await??;
+    let mut detector = vad::detector(config.settings.vad_engine);
+    let language = (config.settings.default_language != "auto").then(|| config.settings.default_language.clone());
+    let options = WholeOptions { language, prompt: None, words };
+    let shows_progress = pcm.duration() > LONG && std::io::stderr().is_terminal();
+    let audio = Resampler::whole(&pcm);
+    let transcript = transcribe_whole(recognizer.as_ref(), detector.as_mut(), &audio, &options, |done| {
+        if shows_progress {
+            eprint!("\r{:3.0} %", done * 100.0);
+        }
+    })
+    .await
+    .map_err(|error| format!("{error}\nhint: {}", error.hint()))?;
+    if shows_progress {
+        eprintln!();
+    }
+    if let Some(reason) = transcript.rejected {
+        eprintln!("no words: {reason}");
+    }
     println!("{}", transcript.text);
     for word in &transcript.words {
         println!("{:>8} {:>8}  {}", word.start_ms, word.end_ms, word.text);

@@ -13,7 +13,7 @@ use crate::engine::{
     ChatModel, EngineError, Engines, Recognizer, Synthesizer,
     chat::{self, ChatSettings, ChatSettingsError, Patience},
     espeak::EspeakSettings,
-    ollama::OllamaSettings,
+    ollama::{self, OllamaSettings},
     openai_chat::OpenAiSettings,
     piper::PiperSettings,
     speech::{self, SpeechSettings},
@@ -82,6 +82,10 @@ pub fn speech(config: &Config) -> Result<Arc<dyn Synthesizer>, EngineError> {
         voice: voice.clone(),
         ..PiperSettings::default()
     };
+    piper.pause_ms = settings.tts_pause_ms;
+    if let Some(loaded) = NonZeroUsize::new(settings.tts_loaded_voices as usize) {
+        piper.loaded = loaded;
+    }
     if let Some(workers) = NonZeroUsize::new(settings.tts_workers as usize) {
         piper.workers = workers;
     }
@@ -141,9 +145,9 @@ pub fn ggml_files(folder: &Path) -> Vec<PathBuf> {
 
 fn chat_settings(settings: &Settings) -> Result<ChatSettings, ChatSettingsError> {
     let patience = Patience {
+        connect: Duration::from_secs(settings.llm_connect_timeout),
         first_token: Duration::from_secs(settings.llm_first_token_timeout),
         stall: Duration::from_secs(settings.llm_stall_timeout),
-        ..Patience::default()
     };
     let defaults = ChatSettings::default();
     Ok(ChatSettings {
@@ -152,17 +156,19 @@ fn chat_settings(settings: &Settings) -> Result<ChatSettings, ChatSettingsError>
             base_url: settings.ollama_base_url.clone(),
             model: settings.llm_model_name.clone(),
             keep_alive: settings.llm_keep_alive.clone(),
+            temperature: settings.llm_temperature.parse().ok(),
             max_tokens: settings.llm_max_tokens,
-            patience: patience.clone(),
+            context_tokens: ollama::context_tokens(settings.history_tokens, settings.llm_max_tokens),
+            patience,
             ..defaults.ollama
         },
         openai: OpenAiSettings {
             base_url: settings.llm_base_url.clone(),
             api_key: (!settings.llm_api_key.is_empty()).then(|| settings.llm_api_key.clone()),
             model: settings.llm_model_name.clone(),
+            temperature: settings.llm_temperature.parse().ok(),
             max_tokens: settings.llm_max_tokens,
             patience,
-            ..defaults.openai
         },
         probe: defaults.probe,
     })

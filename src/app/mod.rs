@@ -7,6 +7,7 @@ mod engines;
 mod health;
 mod router;
 mod serve;
+mod settings;
 mod telemetry;
 
 use std::process::ExitCode;

@@ -263,9 +263,14 @@ mod tests {
         let (texts, ms, step) = drain(&mut playout, start);
         assert_eq!((texts, ms), (vec!["One.".to_owned()], 320));
         assert_eq!(step, Step::WaitUntil(start + Duration::from_millis(20)));
-        let (texts, ms, _) = drain(&mut playout, start + Duration::from_millis(1000));
-        assert_eq!((texts, ms), (vec![" Two.".to_owned()], 1000));
-        let (_, ms, step) = drain(&mut playout, start + Duration::from_millis(5000));
+        let (mut texts, mut ms) = (Vec::new(), ms);
+        for beat in 1..=50 {
+            let (more, sent, _) = drain(&mut playout, start + Duration::from_millis(beat * 20));
+            texts.extend(more);
+            ms += sent;
+        }
+        assert_eq!((texts, ms), (vec![" Two.".to_owned()], 1320), "after a second");
+        let (_, ms, step) = drain(&mut playout, start + Duration::from_secs(5));
         assert_eq!((ms, step), (680, Step::Ended));
     }
 

@@ -52,7 +52,7 @@ impl Default for SegmentSettings {
             window_ms: 200,
             resume_ms: 40,
             guard_threshold: 0.7,
-            guard_min_speech_ms: 200,
+            guard_min_speech_ms: 140,
         }
     }
 }

@@ -45,14 +45,18 @@ impl Espeak {
     /// [`EngineError::ModelMissing`] if there is no voice data or it does not fit the linked espeak-ng.
     pub fn open(settings: &EspeakSettings) -> Result<Self, EngineError> {
         let machine = machine::shared(|| data::find(settings.data.as_deref()))?;
-        let wanted = settings.voice.as_deref().unwrap_or("en-us");
-        let default = voices::named(&machine.voices, wanted).map(|voice| voice.id.clone()).ok_or_else(|| {
-            EngineError::ModelMissing {
-                name: format!("espeak-ng voice {wanted}"),
+        Self { machine, default: "en-us".into() }.speaking(settings.voice.as_deref().unwrap_or("en-us"))
+    }
+
+    /// The same with another default voice.
+    pub(super) fn speaking(self, voice: &str) -> Result<Self, EngineError> {
+        match voices::named(&self.machine.voices, voice) {
+            Some(found) => Ok(Self { default: found.id.clone(), ..self }),
+            None => Err(EngineError::ModelMissing {
+                name: format!("espeak-ng voice {voice}"),
                 hint: "set TTS_VOICE to a language tag espeak-ng knows, such as en-us, en-gb, ru or de".into(),
-            }
-        })?;
-        Ok(Self { machine, default })
+            }),
+        }
     }
 
     /// Phonemes (IPA, as Piper voices are trained on) of `text`, one string per sentence, with the marks that end
@@ -69,6 +73,12 @@ impl Espeak {
     /// Whether `id` names a voice of espeak-ng.
     pub(super) fn has_voice(&self, id: &str) -> bool {
         voices::named(&self.machine.voices, id).is_some()
+    }
+
+    /// Whether the default voice speaks `language`.
+    pub(super) fn prefers(&self, language: &str) -> bool {
+        let voice = voices::for_language(&self.machine.voices, language, &self.default);
+        voice.is_some_and(|voice| voice.id == self.default)
     }
 
     fn choose(&self, request: &SpeakRequest) -> &str {

@@ -33,7 +33,7 @@ use super::{
 pub struct PiperSettings {
     /// Where voices lie, searched with its subfolders (`MODELS_DIR`/piper).
     pub folder: PathBuf,
-    /// The ONNX Runtime library, 1.22 or newer (`ORT_DYLIB_PATH`). `None`: beside the executable, in `lib/` of the
+    /// The ONNX Runtime library, 1.24 or newer (`ORT_DYLIB_PATH`). `None`: beside the executable, in `lib/` of the
     /// working folder, or the system's.
     pub library: Option<PathBuf>,
     /// The voice used when a request names neither voice nor language (`TTS_VOICE`): its file name without
@@ -84,14 +84,15 @@ impl Piper {
     /// # Errors
     /// [`EngineError::ModelMissing`] if there is no voice, no runtime library, or one that does not fit.
     pub fn open(settings: &PiperSettings, espeak: Espeak) -> Result<Self, EngineError> {
-        let (voices, broken) = voices::find(&settings.folder);
+        let (mut voices, broken) = voices::find(&settings.folder);
         for problem in &broken {
             tracing::warn!(voice = %problem.path.display(), reason = %problem.reason, "piper voice left out");
         }
         if voices.is_empty() {
             return Err(no_voice(settings, &broken));
         }
-        let default = default_voice(&voices, settings.voice.as_deref())?;
+        let (default, speaker) = default_voice(&voices, settings.voice.as_deref())?;
+        voices[default].speaker = speaker;
         let runtime = runtime::open(settings.library.as_deref())?;
         let (jobs, queue) = sync_channel(QUEUE);
         worker::start(settings, espeak, queue)?;
@@ -109,6 +110,11 @@ impl Piper {
     /// The version of ONNX Runtime in use.
     pub fn runtime(&self) -> &str {
         &self.runtime
+    }
+
+    /// Whether the voice the settings name is in their folder; true if they name none.
+    pub(super) fn knows_default(settings: &PiperSettings) -> bool {
+        settings.voice.as_deref().is_none_or(|voice| named(&voices::find(&settings.folder).0, voice).is_some())
     }
 
     /// Whether `id` (`voice` or `voice#speaker`) names a voice of ours.
@@ -196,11 +202,14 @@ fn named<'a>(voices: &'a [Voice], id: &str) -> Option<(&'a Voice, i64)> {
     }
 }
 
-fn default_voice(voices: &[Voice], setting: Option<&str>) -> Result<usize, EngineError> {
+/// The place of the voice that `setting` names, and its speaker.
+fn default_voice(voices: &[Voice], setting: Option<&str>) -> Result<(usize, i64), EngineError> {
     let Some(wanted) = setting else {
-        return Ok(voices.iter().position(|voice| voice.language == "en").unwrap_or(0));
+        let english = voices.iter().position(|voice| voice.language == "en");
+        return Ok((english.unwrap_or(0), 0));
     };
-    let found = named(voices, wanted).and_then(|(found, _)| voices.iter().position(|voice| voice.id == found.id));
+    let place = |id: &str| voices.iter().position(|voice| voice.id == id);
+    let found = named(voices, wanted).and_then(|(voice, speaker)| Some((place(&voice.id)?, speaker)));
     found.ok_or_else(|| EngineError::ModelMissing {
         name: format!("Piper voice {wanted}"),
         hint: format!("set TTS_VOICE to one that is there, such as {}", voices[0].id),

@@ -4,6 +4,7 @@
  */
 
 import { Sound, soundPossible } from './audio.js';
+import { Conversation } from './conversation.js';
 import { Diagnostics } from './diagnostics.js';
 import { socketAddress } from './messages.js';
 import { Microphone } from './microphone.js';
@@ -22,7 +23,6 @@ import { Transcript } from './views/transcript.js';
 import { WakeLock } from './wake-lock.js';
 
 /**
- * @typedef {import('./messages.js').ServerEvent} ServerEvent
  * @typedef {import('./messages.js').SessionUpdate} SessionUpdate
  * @typedef {import('./preferences.js').Preferences} Preferences
  * @typedef {import('./protocol.js').Link} Link
@@ -40,10 +40,8 @@ export class Controller {
     this.live = false;
     this.starting = false;
     this.muted = false;
-    /** Whether a voice is being heard. */
-    this.hearing = false;
-    /** Whether an answer is due. */
-    this.due = false;
+    /** In push-to-talk: the microphone's sound goes to the server. */
+    this.sending = false;
     /** @type {Uint8Array<ArrayBuffer>[]} */
     this.before = [];
     /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -60,14 +58,17 @@ export class Controller {
       onDevices: () => void this.microphone.changed(this.preferences.microphone),
     });
     this.session = new Session(socketAddress(document.baseURI), {
-      onEvent: (event) => this.event(event),
+      onEvent: (event) => {
+        this.conversation.event(event);
+        this.show();
+      },
       onAudio: (turn, _chunk, frame, offset) => this.replies.audio(turn, frame, offset),
       onLink: (link) => this.linked(link),
     });
     this.replies = new Replies(this.sound, {
       onHeard: (turn, playedMs) => this.session.send({ type: 'playback.ack', turn, played_ms: playedMs }),
       onText: (turn, text) => text && this.transcript.spoken(turn, text),
-      onEnd: (turn, text, ending) => this.replyEnded(turn, text, ending),
+      onEnd: (turn, text, ending) => this.conversation.replyEnded(turn, text, ending),
       onTimings: (timings, playbackMs) => this.timeline.show(timings, playbackMs),
       onChange: () => this.show(),
     });
@@ -85,6 +86,14 @@ export class Controller {
       onMoved: () => void this.reopenMicrophone(),
     });
     this.composer = new Composer((text) => this.type(text));
+    this.conversation = new Conversation({
+      transcript: this.transcript,
+      replies: this.replies,
+      announcer: this.announcer,
+      onProblem: (problem) => this.notices.show(problem),
+      onAnswer: () => this.notices.clear('turn'),
+      onReady: (ready) => this.ready(ready),
+    });
     this.pushToTalk = new PushToTalk(this.stage.talk, {
       ready: () => this.live && this.preferences.pushToTalk,
       onPress: () => this.pressed(),
@@ -151,7 +160,8 @@ export class Controller {
   }
 
   stop() {
-    this.live = this.starting = this.hearing = this.due = false;
+    this.live = this.starting = this.sending = false;
+    this.conversation.rest();
     this.before = [];
     clearTimeout(this.commitTimer);
     this.pushToTalk.pressed = false;
@@ -159,8 +169,7 @@ export class Controller {
     this.wakeLock.release();
     this.stopReply();
     this.session.end();
-    this.replies.orphan();
-    this.transcript.abandon();
+    this.conversation.lost();
     this.notices.clear('silence');
     this.notices.clear('sound');
     this.announcer.say('Stopped.');
@@ -183,7 +192,7 @@ export class Controller {
     if (!this.session.wanted) this.connect();
     if (!this.session.send({ type: 'text.send', text })) return false;
     this.transcript.type(text);
-    this.due = true;
+    this.conversation.due = true;
     this.show();
     return true;
   }
@@ -201,7 +210,7 @@ export class Controller {
     clearTimeout(this.commitTimer);
     this.stopReply();
     this.notices.clear('turn');
-    this.hearing = true;
+    this.sending = true;
     for (const samples of this.before) this.session.sendAudio(samples);
     this.before = [];
     this.show();
@@ -210,9 +219,9 @@ export class Controller {
   released() {
     this.show();
     this.commitTimer = setTimeout(() => {
-      if (!this.hearing) return;
-      this.hearing = false;
-      this.due = true;
+      if (!this.sending) return;
+      this.sending = false;
+      this.conversation.due = true;
       this.session.send({ type: 'audio.commit' });
       this.show();
     }, AFTER_RELEASE_MS);
@@ -224,7 +233,7 @@ export class Controller {
     savePreferences(this.preferences);
     if ('microphone' in change && (this.live || this.starting)) void this.openMicrophone();
     if ('pushToTalk' in change) {
-      this.hearing = false;
+      this.sending = this.conversation.hearing = false;
       this.session.update({ turn_detection: this.turnDetection });
       if (this.muted) this.mute(false);
     }
@@ -286,7 +295,7 @@ export class Controller {
     if (!this.replies.audible && !this.muted) this.stage.orb.hear(level.level);
     this.microphone.watch(level.peak, this.muted);
     const push = this.preferences.pushToTalk;
-    if (!push || this.hearing) {
+    if (!push || this.sending) {
       this.session.sendAudio(samples);
     } else {
       this.before.push(samples.slice());
@@ -367,89 +376,15 @@ export class Controller {
     }
   }
 
-  /** @param {ServerEvent} event */
-  event(event) {
-    switch (event.type) {
-      case 'session.ready':
-        this.ready(event);
-        break;
-      case 'speech.started':
-        this.hearing = true;
-        this.transcript.listening(event.turn);
-        break;
-      case 'speech.stopped':
-        this.hearing = false;
-        this.due = true;
-        break;
-      case 'transcript.partial':
-        this.transcript.partial(event.turn, event.stable, event.unstable);
-        break;
-      case 'transcript.final':
-        this.transcript.final(event.turn, event.text);
-        this.due = event.text !== '';
-        if (event.text) this.announcer.say(`You: ${event.text}`);
-        break;
-      case 'reply.started':
-        this.notices.clear('turn');
-        this.replies.started(event.turn);
-        this.transcript.answering(event.turn);
-        break;
-      case 'reply.text.delta':
-        this.replies.text(event.turn, event.delta);
-        break;
-      case 'reply.paused':
-        this.replies.hold(event.turn);
-        break;
-      case 'reply.resumed':
-        this.replies.release();
-        break;
-      case 'reply.done':
-        this.due = false;
-        this.replies.done(event.turn, event.text, event.timings);
-        break;
-      case 'reply.cancelled':
-        this.due = false;
-        this.replies.cancelled(event.turn, event.heard_text, event.reason, event.timings);
-        break;
-      case 'error':
-        this.failed(event);
-        break;
-      default:
-        break;
-    }
-    this.show();
-  }
-
   /** @param {import('./messages.js').SessionReady} event */
   ready(event) {
     this.settings.engines(event.engines);
-    this.settings.offers(event.voices, event.voice, event.engines.asr.languages, event.language);
+    this.settings.offers(event.voices, event.voice ?? null, event.engines.asr.languages, event.language ?? null);
     this.composer.limit(event.limits.max_text_chars);
     if (event.resumed) return;
-    if (this.diagnostics.sessions++ > 0) {
-      this.replies.orphan();
-      this.transcript.abandon();
-    }
-    this.hearing = this.pushToTalk.pressed;
-    this.due = this.session.heldEvents.some(({ type }) => type === 'text.send' || type === 'audio.commit');
-  }
-
-  /** @param {import('./messages.js').ErrorEvent_} event */
-  failed(event) {
-    const problem = problems.serverProblem(event);
-    if (problem) this.notices.show(problem);
-    if (event.turn !== undefined || event.code === 'nothing_to_commit') this.due = false;
-  }
-
-  /**
-   * @param {number} turn
-   * @param {string} text
-   * @param {'whole' | 'interrupted' | 'stopped' | 'failed'} ending
-   */
-  replyEnded(turn, text, ending) {
-    const asides = { whole: undefined, interrupted: 'You interrupted here.', stopped: 'Stopped here.', failed: 'It broke off here.' };
-    this.transcript.ended(turn, text, asides[ending]);
-    if (text) this.announcer.say(`aigolos: ${text}`);
+    if (this.diagnostics.sessions++ > 0) this.conversation.lost();
+    this.conversation.hearing = false;
+    this.conversation.due = this.session.heldEvents.some(({ type }) => type === 'text.send' || type === 'audio.commit');
   }
 
   /** Puts on the stage what is so. */
@@ -474,10 +409,10 @@ export class Controller {
   mood(link) {
     const { live, replies } = this;
     if (link.state === 'waiting') return 'waiting';
-    if (this.starting || (link.state === 'connecting' && (live || this.due))) return 'connecting';
-    if (this.hearing && live && (!replies.audible || replies.held)) return 'hearing';
+    if (this.starting || (link.state === 'connecting' && (live || this.conversation.due))) return 'connecting';
+    if ((this.sending || this.conversation.hearing) && live && (!replies.audible || replies.held)) return 'hearing';
     if (replies.audible) return 'speaking';
-    if (this.due) return 'thinking';
+    if (this.conversation.due) return 'thinking';
     if (!live) return 'idle';
     return this.muted ? 'muted' : 'listening';
   }

@@ -20,10 +20,10 @@
  * @typedef {Partial<Omit<SessionOptions, 'audio' | 'output'>>} SessionUpdate
  *
  * @typedef {{type: 'session.ready', seq: number, session_id: string, conversation_id: string, resumed: boolean,
- *   language: string | null, voice: string | null, engines: Engines, voices: Voice[],
+ *   language?: string | null, voice?: string | null, engines: Engines, voices: Voice[],
  *   limits: {max_message_bytes: number, max_text_chars: number, idle_timeout_ms: number, resume_window_ms: number,
  *   audio_ahead_ms: number}}} SessionReady
- * @typedef {{type: 'session.updated', seq: number, language: string | null, voice: string | null}} SessionUpdated
+ * @typedef {{type: 'session.updated', seq: number, language?: string | null, voice?: string | null}} SessionUpdated
  * @typedef {{type: 'session.closed', seq: number, session_id: string, reason: string}} SessionClosed
  * @typedef {{type: 'speech.started' | 'speech.stopped', seq: number, turn: number, at_ms: number}} Speech
  * @typedef {{type: 'transcript.partial', seq: number, turn: number, stable: string, unstable: string}} Partial_

@@ -193,12 +193,15 @@ export function serverProblem(event) {
     tone: 'error',
     title: TITLES[event.code] ?? 'Something went wrong',
     text: sentence(event.message),
-    detail: event.hint,
+    detail: event.hint && sentence(event.hint),
   };
 }
 
-/** @param {string} text */
-function sentence(text) {
+/**
+ * The server's words begin small and end without a full stop.
+ * @param {string} text
+ */
+export function sentence(text) {
   const trimmed = text.trim();
   const end = /[.!?]$/.test(trimmed) ? '' : '.';
   return trimmed.charAt(0).toUpperCase() + trimmed.slice(1) + end;

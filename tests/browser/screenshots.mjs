@@ -1,6 +1,7 @@
 /**
  * Pictures of the page in its main states, on a phone and a desktop, light and dark: `node screenshots.mjs [FOLDER]`.
- * The server is the fake one, so that the pictures show the page and not the day's weather.
+ * The server is the fake one, so that the pictures show the page and not the day's weather; where AIGOLOS_BIN names the
+ * real one, `page.png` (docs/images/) is a conversation with it.
  */
 
 import { mkdirSync } from 'node:fs';
@@ -8,6 +9,7 @@ import { join } from 'node:path';
 
 import { openBrowser, record } from './browser.mjs';
 import { FakeServer } from './fake-server.mjs';
+import { BINARY, startServer } from './real-server.mjs';
 
 const folder = process.argv[2] ?? 'output/screenshots';
 const only = process.argv[3];
@@ -71,4 +73,17 @@ for (const [device, viewport] of Object.entries(sizes)) {
     await refused.close();
     await server.stop();
   }
+}
+
+if (BINARY) {
+  const conversation = join(folder, 'conversation.wav');
+  record(conversation, 48_000, [1.2, 'What time is it?', 4, 'Tell me a joke.', 30]);
+  const server = await startServer();
+  const { page, close } = await openBrowser({ microphone: conversation });
+  await page.goto(server.url);
+  await page.click('#talk');
+  await page.waitForSelector('.turn:nth-child(2) .line.it .fresh:nth-child(6)', { timeout: 60_000 });
+  await page.screenshot({ path: join(folder, 'page.png') });
+  await close();
+  await server.stop();
 }

@@ -3,5 +3,11 @@
 mod chat_ollama;
 mod chat_openai;
 mod fake_ollama;
+mod faults;
+mod harness;
 mod layers;
+mod live;
+mod native_socket;
+mod protocol_doc;
 mod recognition;
+mod sessions;

@@ -149,7 +149,7 @@ fn more_is_asked_while_a_reply_sounds() {
     segmenter.set_guard(true);
     assert!(started(&push(&mut segmenter, 30, || frame(600, 3_000, 0))).is_empty(), "an echo is not that sure");
     push(&mut segmenter, 30, NOTHING);
-    assert_eq!(started(&push(&mut segmenter, 20, VOICE)).first().map(|begun| begun.0), Some(9));
+    assert_eq!(started(&push(&mut segmenter, 20, VOICE)).first().map(|begun| begun.0), Some(6));
     segmenter.close();
     segmenter.set_guard(false);
     push(&mut segmenter, 30, NOTHING);

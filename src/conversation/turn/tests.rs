@@ -270,7 +270,7 @@ impl Observer {
                 self.dead.insert(*turn);
             }
             Effect::Release { turn } => {
-                assert!(self.held.remove(turn) && self.live.contains(turn), "released what was not held")
+                assert!(self.held.remove(turn) && self.live.contains(turn), "released what was not held");
             }
             Effect::Pause { turn } | Effect::Resume { turn } => {
                 assert!(

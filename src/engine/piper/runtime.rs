@@ -13,7 +13,8 @@ use std::{
 
 use crate::engine::EngineError;
 
-const HINT: &str = "run scripts/fetch-onnxruntime.py, or set ORT_DYLIB_PATH to a libonnxruntime.so, 1.22 or newer";
+/// The least minor version of ONNX Runtime 1 that has the API ort was built for (piper-rs asks for ort's newest).
+const NEEDED: u32 = ort::sys::ORT_API_VERSION;
 
 /// Opens the library for the whole process and gives its version. The first that fits stays; later calls give the
 /// same one.
@@ -62,7 +63,7 @@ fn check(path: &Path) -> Result<String, String> {
         let version = ((*base).GetVersionString)();
         let version =
             if version.is_null() { String::new() } else { CStr::from_ptr(version).to_string_lossy().into_owned() };
-        let api = fits(&version).then(|| ((*base).GetApi)(ort::sys::ORT_API_VERSION));
+        let api = fits(&version).then(|| ((*base).GetApi)(NEEDED));
         (version, api)
     };
     match api {
@@ -71,7 +72,7 @@ fn check(path: &Path) -> Result<String, String> {
             std::mem::forget(library);
             Ok(version)
         }
-        _ => Err(format!("is version {version}, needed is 1.{} or newer", ort::sys::ORT_API_VERSION)),
+        _ => Err(format!("is version {version}, needed is 1.{NEEDED} or newer")),
     }
 }
 
@@ -80,7 +81,7 @@ fn check(path: &Path) -> Result<String, String> {
 fn fits(version: &str) -> bool {
     let mut numbers = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
     let (major, minor) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
-    major == 1 && minor >= ort::sys::ORT_API_VERSION
+    major == 1 && minor >= NEEDED
 }
 
 /// Files that may be the library, nearest first.
@@ -114,7 +115,12 @@ fn libraries_in(folder: &Path) -> Vec<PathBuf> {
 }
 
 fn missing(reason: &str) -> EngineError {
-    EngineError::ModelMissing { name: format!("ONNX Runtime library: {reason}"), hint: HINT.into() }
+    EngineError::ModelMissing {
+        name: format!("ONNX Runtime library: {reason}"),
+        hint: format!(
+            "run scripts/fetch-onnxruntime.py, or set ORT_DYLIB_PATH to a libonnxruntime.so, 1.{NEEDED} or newer"
+        ),
+    }
 }
 
 #[cfg(test)]
@@ -152,7 +158,7 @@ mod tests {
 
     #[test]
     fn versions_are_compared_as_numbers() {
-        assert!(fits("1.22.0") && fits("1.23.2") && fits("1.100.0") && fits("1.22.0-dev"));
-        assert!(!fits("1.9.0") && !fits("1.21.1") && !fits("2.0.0") && !fits("") && !fits("unknown"));
+        assert!(fits(&format!("1.{NEEDED}.0")) && fits(&format!("1.{}.3-dev", NEEDED + 1)) && fits("1.100.0"));
+        assert!(!fits("1.9.0") && !fits("1.21.1") && !fits("2.99.0") && !fits("") && !fits("unknown"));
     }
 }

@@ -81,13 +81,13 @@ impl Shared {
     fn run(&self) {
         while let Ok(job) = self.next() {
             match job {
-                Job::Load(voice) => match self.guarded(|| self.take(&voice)) {
+                Job::Load(voice) => match guarded(|| self.take(&voice)) {
                     Ok(loaded) => self.give_back(loaded),
                     Err(error) => tracing::warn!(voice = voice.id, %error, "piper voice cannot be loaded"),
                 },
                 Job::Speak { out, .. } if out.is_closed() => {}
                 Job::Speak { text, voice, speaker, speed, out } => {
-                    if let Err(error) = self.guarded(|| self.speak(&text, &voice, speaker, speed, &out)) {
+                    if let Err(error) = guarded(|| self.speak(&text, &voice, speaker, speed, &out)) {
                         let _ = out.try_send(Err(error));
                     }
                 }
@@ -98,12 +98,6 @@ impl Shared {
     /// Waits for a job. Whoever waits holds the lock, the others wait for the lock: jobs go out in order.
     fn next(&self) -> Result<Job, RecvError> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner).recv()
-    }
-
-    /// A voice file of unexpected make can panic deep inside; that must cost one sentence, not the worker.
-    fn guarded<T>(&self, work: impl FnOnce() -> Result<T, EngineError>) -> Result<T, EngineError> {
-        catch_unwind(AssertUnwindSafe(work))
-            .unwrap_or_else(|_| Err(failed("the voice is not of the usual make".into())))
     }
 
     fn speak(&self, text: &str, voice: &Voice, speaker: i64, speed: f32, out: &Out) -> Result<(), EngineError> {
@@ -148,6 +142,11 @@ impl Shared {
         // Freed outside the lock: it takes a while.
         drop(unused);
     }
+}
+
+/// A voice file of unexpected make can panic deep inside; that must cost one sentence, not the worker.
+fn guarded<T>(work: impl FnOnce() -> Result<T, EngineError>) -> Result<T, EngineError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(failed("the voice is not of the usual make".into())))
 }
 
 fn load(voice: &Voice, threads: usize) -> Result<Loaded, EngineError> {

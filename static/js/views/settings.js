@@ -1,5 +1,6 @@
 /** The drawer: microphone, voice, language, and which engines are in use. */
 
+import { sentence } from '../problems.js';
 import { find, make } from './dom.js';
 
 /**
@@ -88,11 +89,9 @@ export class Settings {
    * @param {string | null} language in effect
    */
   offers(voices, voice, languages, language) {
-    this.choices(
-      this.voice,
-      voices.map(({ id, name }) => [id, name]),
-      voice ?? '',
-    );
+    /** @type {[string, string][]} */
+    const named = voices.map(({ id, name }) => [id, name]);
+    this.choices(this.voice, voice ? named : [['', 'The server’s choice'], ...named], voice ?? '');
     const known = new Set([...(languages.length === 1 ? [] : ['auto']), ...languages]);
     if (language) known.add(language);
     this.choices(
@@ -140,7 +139,7 @@ function entry(part, info) {
   const name = make('span', 'engine-name', info.model === info.engine ? info.model : `${info.engine}: ${info.model}`);
   if (info.demo) name.append(make('span', 'badge', 'small demo engine'));
   const said = make('dd', '', name);
-  if (info.hint) said.append(make('p', 'engine-hint', info.demo ? 'Better: ' : '', ...withCode(info.hint)));
+  if (info.hint) said.append(make('p', 'engine-hint', ...withCode(sentence(info.hint))));
   return make('div', '', make('dt', '', part), said);
 }
 

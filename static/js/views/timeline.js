@@ -50,7 +50,7 @@ function stagesOf(t, playbackMs) {
   const stages = [];
   /** @type {(name: string, from: number | undefined, to: number | undefined, yours?: boolean) => void} */
   const add = (name, from, to, yours) => {
-    if (from !== undefined && to !== undefined) stages.push({ name, from: Math.min(from, to), to, yours });
+    if (from !== undefined && to !== undefined && to > from) stages.push({ name, from, to, yours });
   };
   add('Your pause', 0, t.hard_end_ms, true);
   add('Writing down', t.soft_end_ms, t.final_transcript_ms);

@@ -99,7 +99,7 @@ pub fn update(event: wire::SessionUpdate, current: &SessionOptions, offer: &Offe
     options.words = event.words.unwrap_or(options.words);
     options.speak = event.speak.unwrap_or(options.speak);
     if let Some(wish) = event.turn_detection {
-        options.turn_detection = turn_detection(wish)?;
+        options.turn_detection = turn_detection(wish, offer.defaults.turn_detection)?;
     }
     Ok(options)
 }
@@ -164,7 +164,8 @@ fn few(names: &[String]) -> String {
     }
 }
 
-fn turn_detection(wish: wire::TurnDetection) -> Result<TurnDetection, ApiError> {
+/// `wish`, completed from `defaults`.
+fn turn_detection(wish: wire::TurnDetection, defaults: TurnDetection) -> Result<TurnDetection, ApiError> {
     let field = |name: &str| format!("turn_detection.{name}");
     if wish.kind == Some(wire::TurnDetectionKind::Manual) {
         let bare = wire::TurnDetection { kind: wish.kind, ..wire::TurnDetection::default() };
@@ -178,9 +179,9 @@ fn turn_detection(wish: wire::TurnDetection) -> Result<TurnDetection, ApiError> 
         return Ok(TurnDetection::Manual);
     }
     let TurnDetection::Voice { threshold, prefix_ms, soft_silence_ms, silence_ms, adaptive, interrupt, respond } =
-        TurnDetection::default()
+        defaults
     else {
-        return Ok(TurnDetection::Manual);
+        return turn_detection(wish, TurnDetection::default());
     };
     let threshold = wish.threshold.unwrap_or(threshold);
     let prefix_ms = wish.prefix_ms.unwrap_or(prefix_ms);

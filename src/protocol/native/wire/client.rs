@@ -196,7 +196,9 @@ fn read<T: DeserializeOwned>(event: &str, fields: Value) -> Result<T, ApiError> 
         let path = error.path().to_string();
         // The path of the whole event is "."; serde's own words name the field then ("missing field `text`").
         let field = if path == "." { event } else { path.as_str() };
-        ApiError::invalid(&short(field), short(&error.inner().to_string()), format!("see {event} in docs/protocol.md"))
+        // Long enough for serde to list the fields there are.
+        let problem: String = error.inner().to_string().chars().take(400).collect();
+        ApiError::invalid(&short(field), problem, format!("see {event} in docs/protocol.md"))
     })
 }
 
