@@ -26,7 +26,7 @@ const ROUNDS: usize = 5;
 pub fn report(whisper: &Whisper, recordings: &[Recording]) {
     // What does not fit into one call is another matter: bare calls lose the rest.
     let recordings: Vec<&Recording> =
-        recordings.iter().filter(|r| r.audio.ms() < whisper.max_audio().as_millis() as u32).collect();
+        recordings.iter().filter(|r| r.audio.ms() <= whisper.max_audio().as_millis() as u32).collect();
     let mut parameters = WhisperContextParameters::default();
     parameters.use_gpu(false);
     let context = WhisperContext::new_with_params(MODEL, parameters).expect("the model loads");
@@ -75,6 +75,30 @@ pub fn report(whisper: &Whisper, recordings: &[Recording]) {
             percentile(&ratios, 0.5),
             percentile(&ratios, 0.9),
         );
+    }
+    println!();
+    floors(&mut state, &recordings);
+}
+
+/// What a smaller encoder context saves, and costs: the bare call on the sentences that fit into the smallest.
+fn floors(state: &mut WhisperState, recordings: &[&Recording]) {
+    let sentences: Vec<&&Recording> = recordings.iter().filter(|recording| recording.audio.ms() < 1_200).collect();
+    println!("encoder context, {} sentences below 1.2 s", sentences.len());
+    const CONTEXTS: [i32; 7] = [64, 96, 128, 192, 256, 384, 512];
+    let mut times: [Vec<f64>; 7] = Default::default();
+    let mut right = [0_usize; 7];
+    for _ in 0..ROUNDS {
+        for recording in &sentences {
+            for (at, context) in CONTEXTS.into_iter().enumerate() {
+                let (ms, text) = full(state, &recording.audio, context);
+                times[at].push(ms);
+                right[at] += usize::from(bare(&text) == bare(&recording.text));
+            }
+        }
+    }
+    for ((context, times), right) in CONTEXTS.iter().zip(times).zip(right) {
+        let share = 100.0 * right as f64 / times.len() as f64;
+        println!("  {context:4} steps: p50 {:6.1} ms   all words right {share:.0} %", percentile(&times, 0.5));
     }
     println!();
 }

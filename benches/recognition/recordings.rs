@@ -58,3 +58,18 @@ pub fn bare(text: &str) -> Vec<String> {
     let clean = |word: &str| word.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
     text.split_whitespace().map(clean).filter(|word: &String| !word.is_empty()).collect()
 }
+
+/// Words that have to be changed, added or left out to make one text of the other.
+pub fn edits(one: &[String], other: &[String]) -> usize {
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (i, word) in one.iter().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, against) in other.iter().enumerate() {
+            let substitute = diagonal + usize::from(word != against);
+            diagonal = row[j + 1];
+            row[j + 1] = substitute.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[other.len()]
+}

@@ -1,25 +1,26 @@
 //! The same recordings as they arrive live: through the segmenter and an utterance, frame by frame, on a clock that
 //! moves by the audio and lets each decode take as long as it took.
 
-use std::sync::Arc;
-
 use aigolos::{
     audio::{FRAME_MS, Framer, Mono16k},
     conversation::{
+        offline::{WholeOptions, transcribe_whole},
         segment::{Heard, SegmentSettings, Segmenter},
         transcript::{Decode, FinalNeed, TranscriptSettings, Utterance},
     },
     engine::{
-        Priority, RecognizeRequest, Recognizer, Transcript,
+        RecognizeRequest, Recognizer, Transcript,
         vad::{VadEngine, detector},
         whisper::Whisper,
     },
     model::SessionId,
 };
 
+use futures::executor::block_on;
+
 use crate::{
     percentile,
-    recordings::{Recording, bare},
+    recordings::{Recording, bare, edits},
 };
 
 /// Silence after which the final text is wanted, as a session's soft end is by default.
@@ -41,17 +42,20 @@ struct Run {
     /// Unstable words shown, and those of them that the next text had not.
     unstable: usize,
     changed: usize,
-    right: bool,
+    words: usize,
+    errors: usize,
 }
 
 pub fn report(whisper: &Whisper, recordings: &[Recording]) {
     for (name, long) in [("short (one sentence)", false), ("long (7 and 35 s)", true)] {
         let mut runs = vec![];
         let mut ratios = vec![];
+        let mut offline_errors = 0;
         for recording in recordings.iter().filter(|r| (r.audio.ms() > 5_000) == long) {
             let (run, heard) = stream(whisper, recording);
-            let offline = offline(whisper, &heard);
-            ratios.push(run.compute_ms / offline);
+            let (offline_ms, text) = offline(whisper, &heard);
+            ratios.push(run.compute_ms / offline_ms);
+            offline_errors += edits(&bare(&recording.text), &bare(&text));
             runs.push(run);
         }
         let firsts: Vec<f64> = runs.iter().filter_map(|run| run.first_ms).collect();
@@ -78,9 +82,10 @@ pub fn report(whisper: &Whisper, recordings: &[Recording]) {
             share(runs.iter().filter(|run| run.saved).count(), runs.len()),
         );
         println!(
-            "  unstable words that changed  {:.1} %   all words right {:.0} %\n",
+            "  unstable words that changed  {:.1} %   word errors {:.1} %, one offline pass {:.1} %\n",
             share(runs.iter().map(|run| run.changed).sum(), runs.iter().map(|run| run.unstable).sum()),
-            share(runs.iter().filter(|run| run.right).count(), runs.len()),
+            share(runs.iter().map(|run| run.errors).sum(), runs.iter().map(|run| run.words).sum()),
+            share(offline_errors, runs.iter().map(|run| run.words).sum()),
         );
     }
 }
@@ -165,7 +170,8 @@ fn stream(whisper: &Whisper, recording: &Recording) -> (Run, Mono16k) {
             utterance = None;
         }
     }
-    run.right = bare(&text) == bare(&recording.text);
+    let said = bare(&recording.text);
+    (run.words, run.errors) = (said.len(), edits(&said, &bare(&text)));
     (run, heard_audio)
 }
 
@@ -194,23 +200,14 @@ fn count_changes(run: &mut Run, shown: &mut Vec<String>, unstable_from: &mut usi
     (*shown, *unstable_from) = (now, from);
 }
 
-/// One pass over the same audio, in pieces as long as can be heard at once; the better of two, in ms.
-fn offline(whisper: &Whisper, audio: &Mono16k) -> f64 {
-    let most = whisper.max_audio().as_millis() as usize * 16;
-    let once = || -> f64 {
-        let pieces = (0..audio.len()).step_by(most).map(|from| {
-            let request = RecognizeRequest {
-                session: SessionId::fresh(),
-                priority: Priority::Final,
-                audio: Arc::new(audio.slice(from..from + most)),
-                language: None,
-                prompt: None,
-                words: false,
-            };
-            let heard = whisper.submit(request).blocking_recv().expect("answered").expect("decodes");
-            heard.compute.as_secs_f64() * 1e3
-        });
-        pieces.sum()
+/// One pass over the same audio, in pieces as long as can be heard at once; the better of two, in ms, and the text.
+fn offline(whisper: &Whisper, audio: &Mono16k) -> (f64, String) {
+    let once = || {
+        let mut ears = detector(VadEngine::Cascade);
+        let options = WholeOptions::default();
+        let whole = block_on(transcribe_whole(whisper, &mut *ears, audio, &options, |_| {})).expect("decodes");
+        (whole.compute.as_secs_f64() * 1e3, whole.text)
     };
-    once().min(once())
+    let (first, second) = (once(), once());
+    (first.0.min(second.0), second.1)
 }

@@ -68,8 +68,8 @@ impl Default for TranscriptSettings {
             step_ms: 300,
             longest_step_ms: 1_500,
             pause_ms: 100,
-            trim_after_ms: 6_000,
-            max_audio_ms: 10_000,
+            trim_after_ms: 4_000,
+            max_audio_ms: 6_000,
             compute_ratio: 2.5,
             words: false,
         }
@@ -81,7 +81,7 @@ impl TranscriptSettings {
     #[must_use]
     pub fn for_max_audio(self, max_audio: Duration) -> Self {
         let max_audio_ms = u32::try_from(max_audio.as_millis()).unwrap_or(u32::MAX).max(2_000);
-        Self { max_audio_ms, trim_after_ms: (max_audio_ms / 5 * 3).min(12_000), ..self }
+        Self { max_audio_ms, trim_after_ms: (max_audio_ms / 3 * 2).min(12_000), ..self }
     }
 }
 
@@ -383,7 +383,7 @@ impl Utterance {
         let Some(decode) = self.under_way.iter_mut().find(|decode| decode.generation == generation) else {
             return false;
         };
-        self.budget.spent(decode.range.len(), result.compute);
+        self.budget.spent(decode.range.len(), result.compute, !result.words.is_empty());
         let units = split(&result.text);
         if !units.is_empty() {
             self.language.clone_from(&result.language);
@@ -519,6 +519,10 @@ impl Utterance {
 const FINAL_SILENCE: usize = 300 * MS;
 /// How far off a word's time may be.
 const TIME_ERROR: usize = 80 * MS;
+/// Audio up to this length costs the encoder the same.
+const CONTEXT_FLOOR: usize = 2_300 * MS;
+/// Cost of a decode without word times, of one with.
+const WITHOUT_TIMES: f32 = 0.7;
 /// How much of another decode to keep in hand for the final when a partial is considered.
 const FINAL_RESERVE: f32 = 0.75;
 
@@ -540,14 +544,15 @@ impl Budget {
         self.spent + cost.mul_f32(1.0 + reserve) <= whole.mul_f32(ratio)
     }
 
-    /// A decode costs partly by its length (words to write, encoder context) and partly not.
+    /// What a decode of `length` samples will cost, by what the last one did.
     fn cost(&self, length: usize) -> Duration {
-        self.last.map_or(Duration::ZERO, |(last, cost)| cost.mul_f32(0.5 + 0.5 * length as f32 / last.max(1) as f32))
+        self.last.map_or(Duration::ZERO, |(last, cost)| cost.mul_f32(weight(length) / weight(last)))
     }
 
-    fn spent(&mut self, length: usize, cost: Duration) {
+    fn spent(&mut self, length: usize, cost: Duration, words: bool) {
         self.spent += cost;
-        self.last = Some((length, cost));
+        // One pass over all of it would not be asked for word times.
+        self.last = Some((length, if words { cost.mul_f32(WITHOUT_TIMES) } else { cost }));
     }
 
     /// A decode was given up half way.
@@ -561,6 +566,13 @@ impl Budget {
     fn cut(&mut self, samples: usize, length: usize) {
         self.front += self.cost(length).mul_f32(samples as f32 / length.max(1) as f32);
     }
+}
+
+/// Relative cost of a decode: the words to write go with the length of the audio, the encoder's context too once that
+/// is above its floor.
+fn weight(length: usize) -> f32 {
+    let (length, floor) = (length as f32, CONTEXT_FLOOR as f32);
+    0.3 * length + 0.7 * length.max(floor)
 }
 
 /// Gives the known units, and the units behind them, the times of the heard words they correspond to: `heard` of

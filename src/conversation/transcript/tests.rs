@@ -185,7 +185,7 @@ fn forty_seconds_without_a_pause_lose_no_word() {
     let text = session.finish();
     assert_eq!(text.text, session.speech.text());
     assert_eq!(text.words.len(), 150);
-    assert!(session.longest_ms <= 10_000, "{}", session.longest_ms);
+    assert!(session.longest_ms <= 6_000, "{}", session.longest_ms);
 }
 
 #[test]
@@ -225,7 +225,7 @@ fn a_long_recording_pushed_at_once_is_decoded_in_parts() {
     let text = session.finish();
     assert_eq!(text.text, session.speech.text());
     assert_eq!(text.words.len(), 60);
-    assert_eq!(session.longest_ms.max(10_000), 10_000);
+    assert!(session.longest_ms <= 6_000, "{}", session.longest_ms);
 }
 
 #[test]
@@ -237,10 +237,10 @@ fn compute_stays_within_its_bound_at_any_length() {
         session.finish();
         // One pass over all of it, in pieces as long as the recogniser hears.
         let speech = &session.speech;
-        let starts = (0..speech.length_ms).step_by(9_800);
+        let starts = (0..speech.length_ms).step_by(5_800);
         let offline: Duration = starts
             .map(|from| {
-                let length = (speech.length_ms - from).min(9_800) as u32;
+                let length = (speech.length_ms - from).min(5_800) as u32;
                 let audio = Arc::new(Mono16k::silence(length));
                 let language = None;
                 let class = Priority::Final;
@@ -257,7 +257,7 @@ fn compute_stays_within_its_bound_at_any_length() {
             .map(|heard| heard.compute)
             .sum();
         let ratio = session.compute.as_secs_f64() / offline.as_secs_f64();
-        assert!(ratio < 3.1, "{count} words: {ratio}");
+        assert!(ratio < 3.2, "{count} words: {ratio}");
     }
 }
 
@@ -400,7 +400,7 @@ proptest! {
         let text = session.finish();
         prop_assert_eq!(&text.text, &session.speech.text());
         prop_assert_eq!(text.words.len(), session.speech.words.len());
-        prop_assert!(session.longest_ms <= 10_000);
+        prop_assert!(session.longest_ms <= 6_000);
         for (_, stable, unstable) in &session.shown {
             prop_assert!(text.text.starts_with(stable), "{stable} {unstable}");
         }

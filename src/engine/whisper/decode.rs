@@ -89,10 +89,14 @@ impl Worker for Decoder {
         let started = Instant::now();
         let contexts = self.contexts.clone();
         let (settings, facts) = (&contexts.settings, &contexts.facts);
-        let context_steps = facts.context_for(request.audio.len(), settings.context_floor).ok_or_else(|| {
-            let (given, most) = (request.audio.ms(), facts.max_audio().as_millis());
-            EngineError::Failed { engine: "whisper", reason: format!("{given} ms of audio, it hears {most} at most") }
-        })?;
+        let context_steps =
+            facts.context_for(request.audio.len(), request.priority, settings.context_floor).ok_or_else(|| {
+                let (given, most) = (request.audio.ms(), facts.longest().as_millis());
+                EngineError::Failed {
+                    engine: "whisper",
+                    reason: format!("{given} ms of audio, it hears {most} at most"),
+                }
+            })?;
         let language = self.language(request.language.as_deref())?;
         let prompt = match request.prompt.as_deref() {
             Some(prompt) if !facts.nano() => {

@@ -15,13 +15,18 @@ use whisper_rs::{
     DtwAhead, DtwMode, DtwModelPreset, DtwParameters, WhisperContext, WhisperContextParameters, WhisperError,
 };
 
-use super::{super::EngineError, BUNDLED, WhisperModel, WhisperSettings};
+use super::{
+    super::{EngineError, Priority},
+    BUNDLED, WhisperModel, WhisperSettings,
+};
 
 /// Length of one encoder step.
 pub const STEP_MS: u32 = 20;
 /// Steps of the context that are left free behind the audio: whisper.cpp rounds up, and words at the very end of the
 /// context are heard badly.
 const SPARE_STEPS: u32 = 12;
+/// See [`Facts::max_audio`].
+const NANO_HEARS: Duration = Duration::from_secs(6);
 /// How an alignment head of a model that is not OpenAI's is chosen for the bundled one: these were trained to
 /// look at the word being written (models/nano). Static, since whisper.cpp keeps the pointer.
 static NANO_HEADS: [DtwAhead; 2] = [DtwAhead { n_text_layer: 0, n_head: 0 }, DtwAhead { n_text_layer: 1, n_head: 0 }];
@@ -53,16 +58,28 @@ impl Facts {
         self.audio_width <= 128
     }
 
-    pub fn max_audio(&self) -> Duration {
+    /// The longest audio that fits.
+    pub fn longest(&self) -> Duration {
         Duration::from_millis(u64::from(self.audio_context.saturating_sub(SPARE_STEPS) * STEP_MS))
+    }
+
+    /// The longest audio that is heard whole. From about 6 s on the nano model stops before the end: of four sentences
+    /// it leaves one out in five (docs/benchmarks.md).
+    pub fn max_audio(&self) -> Duration {
+        if self.nano() { self.longest().min(NANO_HEARS) } else { self.longest() }
     }
 
     /// The encoder context for `samples` of audio, in steps, or `None` if they are too many.
     ///
     /// Large models go wrong when the context ends right behind the speech; whisper.cpp's issue 1855 found a margin
     /// of 128 steps to do. The nano model was trained with contexts of 128, 256 and 512.
-    pub fn context_for(&self, samples: usize, floor: Option<u32>) -> Option<u32> {
-        let (margin, measured_floor, grain) = if self.nano() { (SPARE_STEPS, 128, 32) } else { (128, 256, 64) };
+    pub fn context_for(&self, samples: usize, class: Priority, floor: Option<u32>) -> Option<u32> {
+        let (margin, measured_floor, grain) = match class {
+            // Measured to do for short sentences; half the cost where a mistake is soon mended.
+            Priority::Partial if self.nano() => (SPARE_STEPS, 64, 32),
+            Priority::Final if self.nano() => (SPARE_STEPS, 128, 32),
+            _ => (128, 256, 64),
+        };
         let steps = u32::try_from(samples.div_ceil(320)).ok()?;
         if steps + SPARE_STEPS > self.audio_context + 1 {
             return None;
