@@ -21,13 +21,21 @@
 //! point, and the part before it is decoded once more for good. Between cuts the spacing of decodes follows what they
 //! cost, see [`TranscriptSettings::compute_ratio`].
 
+mod budget;
+mod place;
+mod request;
 #[cfg(test)]
 mod tests;
 mod units;
 
 use std::{collections::VecDeque, ops::Range, sync::Arc, time::Duration};
 
-use self::units::{Unit, agreement, join, overlap, split};
+pub use self::request::{Decode, FinalNeed, FinalText, TranscriptSettings};
+use self::{
+    budget::Budget,
+    place::{loudness, middle, place},
+    units::{Unit, agreement, join, overlap, split},
+};
 use super::segment::quietest_point;
 use crate::{
     audio::Mono16k,
@@ -37,96 +45,6 @@ use crate::{
 
 /// Samples per millisecond.
 const MS: usize = 16;
-
-/// When and how an utterance is decoded.
-#[derive(Debug, Clone, PartialEq)]
-pub struct TranscriptSettings {
-    /// Audio before the first decode, with what was kept from before the speech began (400 ms of it by default).
-    pub first_ms: u32,
-    /// New audio before the next decode, at least.
-    pub step_ms: u32,
-    /// New audio after which there is a decode whatever it costs.
-    pub longest_step_ms: u32,
-    /// Silence after which what was said is decoded without waiting for a step: if nothing more comes, that decode is
-    /// the final one.
-    pub pause_ms: u32,
-    /// Length of the tail from which it is cut at a stable word.
-    pub trim_after_ms: u32,
-    /// The longest audio the recogniser hears ([`crate::engine::Recognizer::max_audio`]).
-    pub max_audio_ms: u32,
-    /// Compute that all decodes of an utterance may take together, over that of one decode of all of it.
-    pub compute_ratio: f32,
-    /// Whether the final text carries word times.
-    pub words: bool,
-}
-
-impl Default for TranscriptSettings {
-    /// For the bundled model.
-    fn default() -> Self {
-        Self {
-            first_ms: 750,
-            step_ms: 300,
-            longest_step_ms: 1_500,
-            pause_ms: 100,
-            trim_after_ms: 4_000,
-            max_audio_ms: 6_000,
-            compute_ratio: 2.5,
-            words: false,
-        }
-    }
-}
-
-impl TranscriptSettings {
-    /// Follows what a recogniser hears at once ([`crate::engine::Recognizer::max_audio`]).
-    #[must_use]
-    pub fn for_max_audio(self, max_audio: Duration) -> Self {
-        let max_audio_ms = u32::try_from(max_audio.as_millis()).unwrap_or(u32::MAX).max(2_000);
-        Self { max_audio_ms, trim_after_ms: (max_audio_ms / 3 * 2).min(12_000), ..self }
-    }
-}
-
-/// Something to decode for an utterance.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Decode {
-    /// Comes back with the answer, so that answers to what is no longer wanted can be told.
-    pub generation: u64,
-    pub audio: Arc<Mono16k>,
-    /// Where `audio` begins, in ms of the stream.
-    pub offset_ms: u64,
-    pub class: Priority,
-    /// Whether word times are needed.
-    pub words: bool,
-    /// Text that came before; always `None` so far: a recogniser that is told its own mistakes repeats them.
-    pub prompt: Option<String>,
-    /// The language found so far, for where the session leaves that to the model: naming it halves the cost.
-    pub language: Option<String>,
-}
-
-/// What is still missing for the final text.
-#[derive(Debug, Clone, PartialEq)]
-pub enum FinalNeed {
-    /// These decodes; more than one if the speech is longer than the recogniser hears at once.
-    Decode(Vec<Decode>),
-    /// The answers of the decodes that are under way.
-    Wait,
-    /// Nothing.
-    Ready(FinalText),
-}
-
-/// An utterance's text.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct FinalText {
-    /// Begins with the last stable text that was shown.
-    pub text: String,
-    /// Where asked for; times in ms of the stream.
-    pub words: Vec<Word>,
-    /// Why there is no text although there was sound.
-    pub rejected: Option<&'static str>,
-    /// Of the last decode, at most 0.
-    pub mean_log_probability: f32,
-    /// Compute of all decodes of this utterance.
-    pub compute: Duration,
-}
 
 /// One utterance's audio and what has been understood of it.
 pub struct Utterance {
@@ -434,9 +352,12 @@ impl Utterance {
         // The last stable word stays in the tail: it shows where the next hypothesis goes on.
         let best = (0..known.saturating_sub(1))
             .filter_map(|index| {
-                let (end, next) = (words[index].end_ms as usize * MS, words[index + 1].start_ms as usize * MS);
-                let around = end.min(next).saturating_sub(TIME_ERROR)..end.max(next) + TIME_ERROR;
-                let at = quietest_point(&self.tail, around);
+                let (word, next) = (&words[index], &words[index + 1]);
+                let (end, start) = (word.end_ms as usize * MS, next.start_ms as usize * MS);
+                // Never past the middle of a word on either side: a short one would be lost whole.
+                let first = end.min(start).saturating_sub(TIME_ERROR).max(middle(word));
+                let last = (end.max(start) + TIME_ERROR).min(middle(next));
+                let at = quietest_point(&self.tail, first..last.max(first + 1));
                 (at >= least && at < self.tail.len()).then(|| (loudness(&self.tail, at), index + 1, at))
             })
             .min_by_key(|(loudness, ..)| *loudness);
@@ -519,75 +440,5 @@ impl Utterance {
 const FINAL_SILENCE: usize = 300 * MS;
 /// How far off a word's time may be.
 const TIME_ERROR: usize = 80 * MS;
-/// Audio up to this length costs the encoder the same.
-const CONTEXT_FLOOR: usize = 2_300 * MS;
-/// Cost of a decode without word times, of one with.
-const WITHOUT_TIMES: f32 = 0.7;
 /// How much of another decode to keep in hand for the final when a partial is considered.
 const FINAL_RESERVE: f32 = 0.75;
-
-/// What the decodes of an utterance have cost, and one decode of all of it would.
-#[derive(Default)]
-struct Budget {
-    spent: Duration,
-    /// Length in samples and cost of the last decode.
-    last: Option<(usize, Duration)>,
-    /// What one decode of the audio before the cut would have cost.
-    front: Duration,
-}
-
-impl Budget {
-    /// Whether a decode of `length` samples, and `reserve` times another, stay within `ratio` times one decode of all.
-    fn allows(&self, length: usize, reserve: f32, ratio: f32) -> bool {
-        let cost = self.cost(length);
-        let whole = self.front + cost;
-        self.spent + cost.mul_f32(1.0 + reserve) <= whole.mul_f32(ratio)
-    }
-
-    /// What a decode of `length` samples will cost, by what the last one did.
-    fn cost(&self, length: usize) -> Duration {
-        self.last.map_or(Duration::ZERO, |(last, cost)| cost.mul_f32(weight(length) / weight(last)))
-    }
-
-    fn spent(&mut self, length: usize, cost: Duration, words: bool) {
-        self.spent += cost;
-        // One pass over all of it would not be asked for word times.
-        self.last = Some((length, if words { cost.mul_f32(WITHOUT_TIMES) } else { cost }));
-    }
-
-    /// A decode was given up half way.
-    fn lost(&mut self) {
-        if let Some((_, cost)) = self.last {
-            self.spent += cost / 2;
-        }
-    }
-
-    /// The first `samples` of `length` were cut off.
-    fn cut(&mut self, samples: usize, length: usize) {
-        self.front += self.cost(length).mul_f32(samples as f32 / length.max(1) as f32);
-    }
-}
-
-/// Relative cost of a decode: the words to write go with the length of the audio, the encoder's context too once that
-/// is above its floor.
-fn weight(length: usize) -> f32 {
-    let (length, floor) = (length as f32, CONTEXT_FLOOR as f32);
-    0.3 * length + 0.7 * length.max(floor)
-}
-
-/// Gives the known units, and the units behind them, the times of the heard words they correspond to: `heard` of
-/// `words` belong to `known`, whose number may differ if a word was misheard.
-fn place(known: &[Unit], rest: &[Unit], heard: usize, words: &[Word]) -> Vec<Word> {
-    if words.len() < heard + rest.len() {
-        return vec![];
-    }
-    let at = |index: usize, unit: &Unit| Word { text: unit.text().to_owned(), ..words[index].clone() };
-    let known = known.iter().enumerate().filter(|_| heard > 0).map(|(i, unit)| (i * heard / known.len().max(1), unit));
-    known.chain(rest.iter().enumerate().map(|(i, unit)| (heard + i, unit))).map(|(i, unit)| at(i, unit)).collect()
-}
-
-/// Sum of magnitudes in the 20 ms around `at`.
-fn loudness(audio: &Mono16k, at: usize) -> u64 {
-    let around = at.saturating_sub(10 * MS)..(at + 10 * MS).min(audio.len());
-    audio.samples()[around].iter().map(|sample| u64::from(sample.unsigned_abs())).sum()
-}
