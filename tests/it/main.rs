@@ -7,6 +7,7 @@ mod faults;
 mod harness;
 mod layers;
 mod live;
+mod looks;
 mod native_socket;
 mod protocol_doc;
 mod recognition;

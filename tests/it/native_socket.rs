@@ -1,31 +1,22 @@
 //! One socket of the native protocol with a real hub behind it: who gets in, what is refused and how, how it ends.
 //! The engines only look like engines: what they say does not matter here.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use aigolos::{
-    audio::{Pcm, SampleRate, VadFrame},
     conversation::{
         driver::DriverSettings,
         hub::{Hub, HubSettings},
-    },
-    engine::{
-        ChatDelta, ChatModel, ChatRequest, ChatStream, EngineError, EngineInfo, Engines, Recognition, RecognizeRequest,
-        Recognizer, SpeakRequest, SpeechStream, Synthesizer, Transcript, VoiceDetector, VoiceInfo,
     },
     protocol::{
         native::routes::{NativeSettings, router},
         socket::SocketSettings,
     },
 };
-use futures::{FutureExt, SinkExt, StreamExt, future::BoxFuture};
+use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{mpsc, oneshot},
     time::timeout,
 };
 use tokio_tungstenite::{
@@ -34,80 +25,10 @@ use tokio_tungstenite::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use crate::looks;
+
 /// Everything here happens at once; this is for when it does not.
 const PATIENCE: Duration = Duration::from_secs(20);
-
-// -------------------------------------------------------------------- engines
-
-struct Looks;
-
-fn info(languages: &[&str]) -> EngineInfo {
-    EngineInfo {
-        engine: "looks".into(),
-        model: "like one".into(),
-        demo: true,
-        hint: None,
-        languages: languages.iter().map(|&language| language.to_owned()).collect(),
-    }
-}
-
-impl Recognizer for Looks {
-    fn info(&self) -> EngineInfo {
-        info(&["en"])
-    }
-
-    fn max_audio(&self) -> Duration {
-        Duration::from_secs(10)
-    }
-
-    fn submit(&self, _: RecognizeRequest) -> Recognition {
-        let (answer, recognition) = oneshot::channel();
-        let _ = answer.send(Ok(Transcript { text: "hello".into(), ..Transcript::default() }));
-        recognition
-    }
-}
-
-impl ChatModel for Looks {
-    fn info(&self) -> EngineInfo {
-        info(&[])
-    }
-
-    fn reply(&self, _: ChatRequest) -> ChatStream {
-        let (deltas, stream) = mpsc::channel(4);
-        let _ = deltas.try_send(Ok(ChatDelta::Text("Hello there. ".into())));
-        let _ = deltas.try_send(Ok(ChatDelta::Done { prompt_tokens: None, reply_tokens: None }));
-        stream
-    }
-
-    fn warm_up(&self) -> BoxFuture<'static, Result<(), EngineError>> {
-        std::future::ready(Ok(())).boxed()
-    }
-}
-
-impl Synthesizer for Looks {
-    fn info(&self) -> EngineInfo {
-        info(&["en"])
-    }
-
-    fn voices(&self) -> Vec<VoiceInfo> {
-        let name = "Anna".into();
-        vec![VoiceInfo { id: "anna".into(), name, language: "en".into(), rate: SampleRate::HZ_22050 }]
-    }
-
-    fn speak(&self, _: SpeakRequest) -> SpeechStream {
-        let (sound, stream) = mpsc::channel(1);
-        let _ = sound.try_send(Ok(Pcm::new(SampleRate::HZ_22050, vec![1_000; 6_615])));
-        stream
-    }
-}
-
-impl VoiceDetector for Looks {
-    fn probability(&mut self, frame: &VadFrame) -> f32 {
-        if frame.samples().iter().any(|sample| sample.unsigned_abs() > 1_000) { 1.0 } else { 0.0 }
-    }
-
-    fn reset(&mut self) {}
-}
 
 // -------------------------------------------------------------------- harness
 
@@ -119,14 +40,7 @@ struct Server {
 }
 
 async fn server(hub: HubSettings, native: NativeSettings) -> Server {
-    let engines = Engines {
-        recognizer: Arc::new(Looks),
-        chat: Arc::new(Looks),
-        speech: Arc::new(Looks),
-        detector: Arc::new(|| Box::new(Looks)),
-        detector_name: "loudness",
-    };
-    let hub = Hub::new(engines, hub);
+    let hub = Hub::new(looks::engines(), hub);
     let (shutdown, sockets) = (CancellationToken::new(), TaskTracker::new());
     let router = router(hub.clone(), native, shutdown.clone(), sockets.clone());
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
