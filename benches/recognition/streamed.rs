@@ -140,11 +140,11 @@ fn stream(whisper: &Whisper, recording: &Recording) -> (Run, Mono16k) {
         }
         if silence_ms >= SOFT_END_MS {
             let mut wait_ms = 0.0;
-            if let Some((done_ms, generation, heard)) = under_way.take() {
-                if live.final_decode() == FinalNeed::Wait {
-                    wait_ms = done_ms - now_ms;
-                    live.partial(generation, &heard);
-                }
+            if let Some((done_ms, generation, heard)) = under_way.take()
+                && live.final_decode() == FinalNeed::Wait
+            {
+                wait_ms = done_ms - now_ms;
+                live.partial(generation, &heard);
             }
             let done = match live.final_decode() {
                 FinalNeed::Ready(done) => {

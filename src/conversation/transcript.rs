@@ -28,7 +28,7 @@ mod request;
 mod tests;
 mod units;
 
-use std::{collections::VecDeque, ops::Range, sync::Arc, time::Duration};
+use std::{collections::VecDeque, ops::Range, sync::Arc};
 
 pub use self::request::{Decode, FinalNeed, FinalText, TranscriptSettings};
 use self::{

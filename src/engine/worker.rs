@@ -78,6 +78,9 @@ pub struct Load {
 /// A job's answer; drop it to cancel the job.
 pub type Answer<T> = oneshot::Receiver<Result<T, EngineError>>;
 
+/// A job and how urgent it is.
+type Next<W> = (Priority, Waiting<<W as Worker>::Job, <W as Worker>::Output>);
+
 /// What a worker may know of the job it is doing.
 pub struct Running<'a> {
     /// How long the job waited for a thread.
@@ -280,7 +283,7 @@ impl<W: Worker> State<W> {
     }
 
     /// The next job somebody still waits for.
-    fn next(&mut self) -> Option<(Priority, Waiting<W::Job, W::Output>)> {
+    fn next(&mut self) -> Option<Next<W>> {
         loop {
             let (priority, waiting) = self.queue.pop()?;
             if !waiting.abandoned() {

@@ -24,7 +24,7 @@ pub fn split(text: &str) -> Vec<Unit> {
     for word in text.split_whitespace() {
         let mut fresh = true;
         for c in word.chars() {
-            let joins = !fresh && !(spaceless(c) || units.last().is_some_and(|unit| unit.text.ends_with(spaceless)));
+            let joins = !(fresh || spaceless(c) || units.last().is_some_and(|unit| unit.text.ends_with(spaceless)));
             match units.last_mut() {
                 Some(last) if joins || (!fresh && !c.is_alphanumeric()) => last.text.push(c),
                 _ => units.push(Unit { text: c.to_string(), bare: String::new() }),

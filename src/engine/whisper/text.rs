@@ -79,20 +79,13 @@ fn without_remarks(words: Vec<Word>) -> Vec<Word> {
         for c in word.text.chars() {
             match (closing, c) {
                 (Some(close), c) if c == close => closing = None,
-                (Some(_), _) => {}
-                (None, '[' | '［' | '【') => {
-                    closing = Some(if c == '[' {
-                        ']'
-                    } else if c == '［' {
-                        '］'
-                    } else {
-                        '】'
-                    })
-                }
+                (Some(_), _) | (None, '♪' | '♫' | '>') => {}
+                (None, '[') => closing = Some(']'),
+                (None, '［') => closing = Some('］'),
+                (None, '【') => closing = Some('】'),
                 (None, '(') => closing = Some(')'),
                 (None, '（') => closing = Some('）'),
                 (None, '*') => closing = Some('*'),
-                (None, '♪' | '♫' | '>') => {}
                 (None, c) => text.push(c),
             }
         }
