@@ -22,6 +22,8 @@ use crate::{
 };
 
 const ROUNDS: usize = 5;
+/// Encoder contexts to compare, in steps of 20 ms.
+const CONTEXTS: [i32; 7] = [64, 96, 128, 192, 256, 384, 512];
 
 pub fn report(whisper: &Whisper, recordings: &[Recording]) {
     // What does not fit into one call is another matter: bare calls lose the rest.
@@ -84,7 +86,6 @@ pub fn report(whisper: &Whisper, recordings: &[Recording]) {
 fn floors(state: &mut WhisperState, recordings: &[&Recording]) {
     let sentences: Vec<&&Recording> = recordings.iter().filter(|recording| recording.audio.ms() < 1_200).collect();
     println!("encoder context, {} sentences below 1.2 s", sentences.len());
-    const CONTEXTS: [i32; 7] = [64, 96, 128, 192, 256, 384, 512];
     let mut times: [Vec<f64>; 7] = Default::default();
     let mut right = [0_usize; 7];
     for _ in 0..ROUNDS {

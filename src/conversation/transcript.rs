@@ -242,7 +242,7 @@ impl Utterance {
         let (length, ratio) = (self.tail.len(), settings.compute_ratio);
         let fresh_ms = ((self.end() - self.asked_to) / MS) as u32;
         let due = if self.silence >= settings.pause_ms as usize * MS {
-            !self.covered(self.asked_to) && (first || self.budget.allows(length, 0.0, ratio))
+            !self.covered(self.asked_to) && (first || self.budget.allows(length, PAUSE_RESERVE, ratio))
         } else {
             // In the first moments of silence it is better to see whether it becomes a pause.
             let affordable = fresh_ms >= settings.step_ms && self.budget.allows(length, FINAL_RESERVE, ratio);
@@ -434,9 +434,12 @@ impl Utterance {
         // The last stable word stays in the tail: it shows where the next hypothesis goes on.
         let best = (0..known.saturating_sub(1))
             .filter_map(|index| {
-                let (end, next) = (words[index].end_ms as usize * MS, words[index + 1].start_ms as usize * MS);
-                let around = end.min(next).saturating_sub(TIME_ERROR)..end.max(next) + TIME_ERROR;
-                let at = quietest_point(&self.tail, around);
+                let (word, next) = (&words[index], &words[index + 1]);
+                let (end, start) = (word.end_ms as usize * MS, next.start_ms as usize * MS);
+                // Never past the middle of a word on either side: a short one would be lost whole.
+                let first = end.min(start).saturating_sub(TIME_ERROR).max(middle(word));
+                let last = (end.max(start) + TIME_ERROR).min(middle(next));
+                let at = (first < last).then(|| quietest_point(&self.tail, first..last))?;
                 (at >= least && at < self.tail.len()).then(|| (loudness(&self.tail, at), index + 1, at))
             })
             .min_by_key(|(loudness, ..)| *loudness);
@@ -525,6 +528,8 @@ const CONTEXT_FLOOR: usize = 2_300 * MS;
 const WITHOUT_TIMES: f32 = 0.7;
 /// How much of another decode to keep in hand for the final when a partial is considered.
 const FINAL_RESERVE: f32 = 0.75;
+/// The same in a pause: every second time this is the final decode itself, and would have to be made anyway.
+const PAUSE_RESERVE: f32 = -0.5;
 
 /// What the decodes of an utterance have cost, and one decode of all of it would.
 #[derive(Default)]
@@ -584,6 +589,11 @@ fn place(known: &[Unit], rest: &[Unit], heard: usize, words: &[Word]) -> Vec<Wor
     let at = |index: usize, unit: &Unit| Word { text: unit.text().to_owned(), ..words[index].clone() };
     let known = known.iter().enumerate().filter(|_| heard > 0).map(|(i, unit)| (i * heard / known.len().max(1), unit));
     known.chain(rest.iter().enumerate().map(|(i, unit)| (heard + i, unit))).map(|(i, unit)| at(i, unit)).collect()
+}
+
+/// The middle of a word, in samples of the audio its times count from.
+fn middle(word: &Word) -> usize {
+    u32::midpoint(word.start_ms, word.end_ms) as usize * MS
 }
 
 /// Sum of magnitudes in the 20 ms around `at`.

@@ -280,6 +280,7 @@ impl<W: Worker> State<W> {
     }
 
     /// The next job somebody still waits for.
+    #[expect(clippy::type_complexity, reason = "named at its only call")]
     fn next(&mut self) -> Option<(Priority, Waiting<W::Job, W::Output>)> {
         loop {
             let (priority, waiting) = self.queue.pop()?;

@@ -257,7 +257,8 @@ fn compute_stays_within_its_bound_at_any_length() {
             .map(|heard| heard.compute)
             .sum();
         let ratio = session.compute.as_secs_f64() / offline.as_secs_f64();
-        assert!(ratio < 3.2, "{count} words: {ratio}");
+        // A little more than the setting: after `longest_step_ms` there is a decode whatever it costs.
+        assert!(ratio < 3.5, "{count} words: {ratio}");
     }
 }
 

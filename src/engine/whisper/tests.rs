@@ -43,7 +43,7 @@ fn noise(ms: u32, level: f32) -> Mono16k {
     let mut state = 1_u32;
     let samples = (0..SampleRate::HZ_16000.samples_in_ms(ms)).map(|_| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        ((state >> 16) as i16 as f32 * level) as i16
+        (f32::from((state >> 16) as i16) * level) as i16
     });
     Resampler::whole(&Pcm::new(SampleRate::HZ_16000, samples.collect()))
 }

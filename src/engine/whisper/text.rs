@@ -70,6 +70,9 @@ fn spaceless(c: char) -> bool {
         | '\u{3041}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{20000}'..='\u{3ffff}')
 }
 
+/// What opens and closes a remark.
+const REMARKS: [(char, char); 6] = [('[', ']'), ('(', ')'), ('*', '*'), ('［', '］'), ('（', '）'), ('【', '】')];
+
 /// Drops words in brackets and words without a letter or digit.
 fn without_remarks(words: Vec<Word>) -> Vec<Word> {
     let mut closing = None;
@@ -79,21 +82,11 @@ fn without_remarks(words: Vec<Word>) -> Vec<Word> {
         for c in word.text.chars() {
             match (closing, c) {
                 (Some(close), c) if c == close => closing = None,
-                (Some(_), _) => {}
-                (None, '[' | '［' | '【') => {
-                    closing = Some(if c == '[' {
-                        ']'
-                    } else if c == '［' {
-                        '］'
-                    } else {
-                        '】'
-                    })
-                }
-                (None, '(') => closing = Some(')'),
-                (None, '（') => closing = Some('）'),
-                (None, '*') => closing = Some('*'),
-                (None, '♪' | '♫' | '>') => {}
-                (None, c) => text.push(c),
+                (Some(_), _) | (None, '♪' | '♫' | '>') => {}
+                (None, c) => match REMARKS.iter().find(|(open, _)| *open == c) {
+                    Some((_, close)) => closing = Some(*close),
+                    None => text.push(c),
+                },
             }
         }
         word.text = text;

@@ -293,7 +293,7 @@ proptest! {
             kept.push(answer);
             queue.push(Priority::Final, Waiting { session: sessions[*session], job, reply, since: Instant::now() });
         }
-        let mut served = vec![0; 5];
+        let mut served = [0; 5];
         let mut last = [None; 5];
         while let Some((_, waiting)) = queue.pop() {
             let session = sessions.iter().position(|s| *s == waiting.session).expect("one of these");
