@@ -38,10 +38,10 @@ fn spoken(text: &'static str, voice: &str, speed: &str) -> Utterance {
     let output = Command::new("espeak-ng").args(["-v", voice, "-s", speed, "--stdout", text]).output();
     let wav = read_wav(output.expect("espeak-ng is installed").stdout.as_slice()).expect("espeak-ng writes WAV");
     let samples = RateConverter::whole(&wav, SampleRate::HZ_16000).samples;
-    // Steps of 10 ms within 30 dB of the loudest are speech.
+    // Steps of 10 ms within 40 dB of the loudest are speech, as in the bench of the voice detectors.
     let energy: Vec<f64> =
         samples.chunks(160).map(|step| step.iter().map(|&sample| f64::from(sample).powi(2)).sum()).collect();
-    let floor = energy.iter().copied().fold(0.0, f64::max) / 1_000.0;
+    let floor = energy.iter().copied().fold(0.0, f64::max) / 10_000.0;
     let first = energy.iter().position(|step| *step > floor).expect("somebody speaks");
     let last = energy.iter().rposition(|step| *step > floor).expect("somebody speaks");
     Utterance { text, samples, start_ms: first as u64 * 10, end_ms: (last as u64 + 1) * 10 }

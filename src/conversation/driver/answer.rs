@@ -74,7 +74,8 @@ impl Driver {
             voice: self.options.voice.clone(),
             speed: self.options.speed,
             rate: self.options.output_rate,
-            speak: self.options.speak,
+            // Who ends the session does not listen to the last answer.
+            speak: self.options.speak && self.ending.is_none(),
         };
         self.reply = Some(ReplyRun {
             turn,

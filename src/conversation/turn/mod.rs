@@ -248,7 +248,7 @@ impl Turns {
     /// The utterance's words are final.
     fn deliver(&mut self, turn: TurnId, text: String, respond: bool, out: &mut Vec<Effect>) {
         out.push(Effect::Final { turn, text: text.clone() });
-        if text.is_empty() || !respond || self.ending {
+        if text.is_empty() || !respond {
             if matches!(self.reply, Reply::Held(held) if held == turn) {
                 self.withdraw_held(out);
             }
@@ -332,8 +332,14 @@ impl Turns {
     }
 
     fn end(&mut self, out: &mut Vec<Effect>) {
-        self.set_speech_aside(out);
+        self.drop_queued(out);
         self.cancel_running(CancelReason::Closing, out);
+        self.withdraw_held(out);
+        match &self.open {
+            Some(open) if open.confirmed => self.hard_end(true, out),
+            Some(_) => self.dismiss(out),
+            None => {}
+        }
         self.ending = true;
     }
 

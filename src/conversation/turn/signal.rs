@@ -68,7 +68,7 @@ pub enum Input {
     },
     /// Time passes; needed only while a reply is paused.
     Tick,
-    /// The session ends: nothing new starts.
+    /// The session ends: nothing new starts, a running reply stops, what was said is still answered.
     End,
 }
 

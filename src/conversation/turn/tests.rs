@@ -326,6 +326,13 @@ proptest! {
                 observer.see(&effect);
             }
         }
+        // What was said before the end may still be answered, one reply after the other.
+        while let Some(turn) = observer.live.first().copied() {
+            for effect in machine.handle(now, Input::ReplyEnded { turn }) {
+                observer.see(&effect);
+            }
+            prop_assert!(!observer.live.contains(&turn));
+        }
         prop_assert!(machine.idle(), "something is left after the end: {machine:?}");
         prop_assert_eq!(&observer.started, &observer.ended);
         prop_assert!(observer.live.is_empty());
