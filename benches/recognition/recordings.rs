@@ -34,7 +34,7 @@ const TEXTS: [&str; 18] = [
     "Stop the music.",
 ];
 
-/// Every sentence by every voice; and, per voice, six sentences in one breath and 30 s of them.
+/// Every sentence by every voice; and, per voice, three sentences and all of them in one go.
 pub fn all() -> Vec<Recording> {
     let mut recordings = vec![];
     for voice in VOICES {

@@ -47,7 +47,7 @@ struct Run {
 }
 
 pub fn report(whisper: &Whisper, recordings: &[Recording]) {
-    for (name, long) in [("short (one sentence)", false), ("long (7 and 35 s)", true)] {
+    for (name, long) in [("one to three sentences", false), ("eighteen sentences without a break", true)] {
         let mut runs = vec![];
         let mut ratios = vec![];
         let mut offline_errors = 0;
@@ -140,13 +140,15 @@ fn stream(whisper: &Whisper, recording: &Recording) -> (Run, Mono16k) {
         }
         if silence_ms >= SOFT_END_MS {
             let mut wait_ms = 0.0;
+            let mut need = live.final_decode();
             if let Some((done_ms, generation, heard)) = under_way.take()
-                && live.final_decode() == FinalNeed::Wait
+                && need == FinalNeed::Wait
             {
                 wait_ms = done_ms - now_ms;
                 live.partial(generation, &heard);
+                need = live.final_decode();
             }
-            let done = match live.final_decode() {
+            let done = match need {
                 FinalNeed::Ready(done) => {
                     run.saved = true;
                     done

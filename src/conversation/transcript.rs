@@ -160,7 +160,7 @@ impl Utterance {
         let (length, ratio) = (self.tail.len(), settings.compute_ratio);
         let fresh_ms = ((self.end() - self.asked_to) / MS) as u32;
         let due = if self.silence >= settings.pause_ms as usize * MS {
-            !self.covered(self.asked_to) && (first || self.budget.allows(length, 0.0, ratio))
+            !self.covered(self.asked_to) && (first || self.budget.allows(length, PAUSE_RESERVE, ratio))
         } else {
             // In the first moments of silence it is better to see whether it becomes a pause.
             let affordable = fresh_ms >= settings.step_ms && self.budget.allows(length, FINAL_RESERVE, ratio);
@@ -357,7 +357,7 @@ impl Utterance {
                 // Never past the middle of a word on either side: a short one would be lost whole.
                 let first = end.min(start).saturating_sub(TIME_ERROR).max(middle(word));
                 let last = (end.max(start) + TIME_ERROR).min(middle(next));
-                let at = quietest_point(&self.tail, first..last.max(first + 1));
+                let at = (first < last).then(|| quietest_point(&self.tail, first..last))?;
                 (at >= least && at < self.tail.len()).then(|| (loudness(&self.tail, at), index + 1, at))
             })
             .min_by_key(|(loudness, ..)| *loudness);
@@ -442,3 +442,5 @@ const FINAL_SILENCE: usize = 300 * MS;
 const TIME_ERROR: usize = 80 * MS;
 /// How much of another decode to keep in hand for the final when a partial is considered.
 const FINAL_RESERVE: f32 = 0.75;
+/// The same in a pause: every second time this is the final decode itself, and would have to be made anyway.
+const PAUSE_RESERVE: f32 = -0.5;

@@ -78,9 +78,6 @@ pub struct Load {
 /// A job's answer; drop it to cancel the job.
 pub type Answer<T> = oneshot::Receiver<Result<T, EngineError>>;
 
-/// A job and how urgent it is.
-type Next<W> = (Priority, Waiting<<W as Worker>::Job, <W as Worker>::Output>);
-
 /// What a worker may know of the job it is doing.
 pub struct Running<'a> {
     /// How long the job waited for a thread.
@@ -283,7 +280,8 @@ impl<W: Worker> State<W> {
     }
 
     /// The next job somebody still waits for.
-    fn next(&mut self) -> Option<Next<W>> {
+    #[expect(clippy::type_complexity, reason = "named at its only call")]
+    fn next(&mut self) -> Option<(Priority, Waiting<W::Job, W::Output>)> {
         loop {
             let (priority, waiting) = self.queue.pop()?;
             if !waiting.abandoned() {

@@ -162,7 +162,7 @@ fn settings() -> TranscriptSettings {
 }
 
 #[test]
-fn words_appear_while_they_are_spoken_and_the_final_costs_one_decode_at_most() {
+fn words_appear_while_they_are_spoken_and_the_last_partial_is_the_final() {
     let speech = Speech::of(5_000, &[(280, 20), (320, 10), (150, 20), (300, 40), (400, 30), (350, 0)]);
     let mut session = Session::new(speech, 60, settings());
     session.run();
@@ -172,7 +172,7 @@ fn words_appear_while_they_are_spoken_and_the_final_costs_one_decode_at_most() {
     let decodes = session.utterance.generation;
     let text = session.finish();
     assert_eq!(text.text, session.speech.text());
-    assert!(session.utterance.generation <= decodes + 1, "what the pause did not decode, one more does");
+    assert_eq!(session.utterance.generation, decodes, "the decode made in the pause is the final one");
     let times: Vec<_> =
         text.words.iter().map(|w| (w.text.clone(), u64::from(w.start_ms), u64::from(w.end_ms))).collect();
     assert_eq!(times, session.speech.words);
@@ -259,6 +259,7 @@ fn compute_stays_within_its_bound_at_any_length() {
             .map(|heard| heard.compute)
             .sum();
         let ratio = session.compute.as_secs_f64() / offline.as_secs_f64();
+        // A little more than the setting: after `longest_step_ms` there is a decode whatever it costs.
         assert!(ratio < 3.5, "{count} words: {ratio}");
     }
 }

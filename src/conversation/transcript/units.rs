@@ -24,9 +24,9 @@ pub fn split(text: &str) -> Vec<Unit> {
     for word in text.split_whitespace() {
         let mut fresh = true;
         for c in word.chars() {
-            let joins = !(fresh || spaceless(c) || units.last().is_some_and(|unit| unit.text.ends_with(spaceless)));
+            let apart = |last: &Unit| c.is_alphanumeric() && (spaceless(c) || last.text.ends_with(spaceless));
             match units.last_mut() {
-                Some(last) if joins || (!fresh && !c.is_alphanumeric()) => last.text.push(c),
+                Some(last) if !fresh && !apart(last) => last.text.push(c),
                 _ => units.push(Unit { text: c.to_string(), bare: String::new() }),
             }
             fresh = false;

@@ -70,6 +70,9 @@ fn spaceless(c: char) -> bool {
         | '\u{3041}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{20000}'..='\u{3ffff}')
 }
 
+/// What opens and closes a remark.
+const REMARKS: [(char, char); 6] = [('[', ']'), ('(', ')'), ('*', '*'), ('［', '］'), ('（', '）'), ('【', '】')];
+
 /// Drops words in brackets and words without a letter or digit.
 fn without_remarks(words: Vec<Word>) -> Vec<Word> {
     let mut closing = None;
@@ -80,13 +83,10 @@ fn without_remarks(words: Vec<Word>) -> Vec<Word> {
             match (closing, c) {
                 (Some(close), c) if c == close => closing = None,
                 (Some(_), _) | (None, '♪' | '♫' | '>') => {}
-                (None, '[') => closing = Some(']'),
-                (None, '［') => closing = Some('］'),
-                (None, '【') => closing = Some('】'),
-                (None, '(') => closing = Some(')'),
-                (None, '（') => closing = Some('）'),
-                (None, '*') => closing = Some('*'),
-                (None, c) => text.push(c),
+                (None, c) => match REMARKS.iter().find(|(open, _)| *open == c) {
+                    Some((_, close)) => closing = Some(*close),
+                    None => text.push(c),
+                },
             }
         }
         word.text = text;
