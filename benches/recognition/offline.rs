@@ -22,9 +22,6 @@ use crate::{
 };
 
 const ROUNDS: usize = 5;
-/// Encoder contexts to compare, in steps of 20 ms.
-const CONTEXTS: [i32; 7] = [64, 96, 128, 192, 256, 384, 512];
-
 pub fn report(whisper: &Whisper, recordings: &[Recording]) {
     // What does not fit into one call is another matter: bare calls lose the rest.
     let recordings: Vec<&Recording> =
