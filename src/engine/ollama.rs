@@ -1,7 +1,7 @@
 //! Ollama: its types and model calls come from ollama-rs, its reply stream is read here, line by line.
 //!
 //! ollama-rs 0.3.6 decodes each network chunk by itself and loses those that end inside a character; it also swallows
-//! error lines. See [`streaming`](super::streaming) for what is done instead.
+//! error lines. The module `streaming` does it instead.
 
 use std::{
     sync::{
