@@ -169,7 +169,7 @@ fn info(model: &WhisperModel, facts: &Facts) -> EngineInfo {
             BUNDLED_NAME.into(),
             true,
             Some(
-                "this demo model knows about 300 English words; for a real one put a ggml Whisper model into the \
+                "this demo model knows 380 English words; for a real one put a ggml Whisper model into the \
                  models folder and set ASR_MODEL_NAME to its name"
                     .into(),
             ),

@@ -193,6 +193,7 @@ story('what is said and typed while the line is down arrives when it is back', {
 story('a restarted server goes on with the conversation in a new session', { browser: { microphone: false } }, async ({ page, server }) => {
   await type(page, 'Hello');
   await shows(page, '.line.it', /You wrote: Hello/);
+  await page.waitForSelector('#stop-reply', { state: 'hidden' }); // the answer is over, so nothing of it can be lost
   const { sessionId } = await diagnostics(page);
   const conversation = server.sessions.get(sessionId)?.conversation;
   server.forget();

@@ -86,9 +86,14 @@ async fn a_missing_model_is_named_with_the_command_that_gets_it_and_speech_is_st
     .await;
     let server = talking_to(&ollama).await;
     let (mut client, _) = server.session(json!({})).await;
+    // At once when the session starts, and again for each turn it costs.
+    let early = client.event("error").await;
     let error = client.speak_until(&recording("What time is it?"), "error").await;
-    assert_eq!(error["code"], "model_missing");
-    assert!(error["hint"].as_str().is_some_and(|hint| hint.contains(&format!("ollama pull {MODEL}"))), "{error}");
+    assert!(early["turn"].is_null() && error["turn"].is_number(), "{early} {error}");
+    for error in [early, error] {
+        assert_eq!(error["code"], "model_missing");
+        assert!(error["hint"].as_str().is_some_and(|hint| hint.contains(&format!("ollama pull {MODEL}"))), "{error}");
+    }
     assert_eq!(client.of_kind("transcript.final")[0]["text"], "What time is it?");
 }
 

@@ -1,19 +1,25 @@
 //! The driver's mouth: makes replies, lets them out at the pace they are heard, stops them.
 
-use std::time::Instant;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio::sync::mpsc;
 
 use super::{Driver, TurnClock};
 use crate::{
     conversation::{
-        message::{CancelReason, Event},
+        message::{CancelReason, Event, Mode},
         playout::{Part, Playout, Step},
         reply::{self, Made, ReplyJob},
         turn::Input,
     },
     model::{Timings, TurnId},
 };
+
+/// Loading a model that takes longer than this is told.
+const WORTH_TELLING: Duration = Duration::from_millis(700);
 
 /// One reply from its first token to its last chunk.
 pub(super) struct ReplyRun {
@@ -46,15 +52,32 @@ impl ReplyRun {
 }
 
 impl Driver {
+    /// Loads the chat model before the first answer needs it, and says so where that takes a while or fails.
     pub(super) fn warm_up(&self) {
-        if self.options.mode == crate::conversation::message::Mode::Converse {
-            let (warming, session) = (self.engines.chat.warm_up(), self.id);
-            tokio::spawn(async move {
-                if let Err(error) = warming.await {
-                    tracing::warn!(session.id = %session, %error, "the chat model is not ready");
-                }
-            });
+        if self.options.mode != Mode::Converse {
+            return;
         }
+        let (mut warming, session, outbox) = (self.engines.chat.warm_up(), self.id, Arc::clone(&self.outbox));
+        tokio::spawn(async move {
+            let tell = |stage: &str| {
+                outbox.push(Event::Progress { task: "llm.load", stage: stage.into(), fraction: None });
+            };
+            let loaded = match tokio::time::timeout(WORTH_TELLING, &mut warming).await {
+                Ok(loaded) => loaded,
+                Err(_) => {
+                    tell("loading");
+                    let loaded = warming.await;
+                    if loaded.is_ok() {
+                        tell("ready");
+                    }
+                    loaded
+                }
+            };
+            if let Err(error) = loaded {
+                tracing::warn!(session.id = %session, %error, "the chat model is not ready");
+                outbox.push(Event::Failed { turn: None, error });
+            }
+        });
     }
 
     pub(super) fn typed(&mut self, text: String) {

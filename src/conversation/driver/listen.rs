@@ -38,6 +38,8 @@ pub(super) struct Speech {
     text: Option<FinalText>,
     /// Cancels the decodes in flight when the utterance is dropped.
     decodes: CancellationToken,
+    /// Cancels those for the final text when the person goes on.
+    finals: CancellationToken,
 }
 
 impl Drop for Speech {
@@ -120,6 +122,7 @@ impl Driver {
         let settings = self.settings.transcript.clone().for_max_audio(self.engines.recognizer.max_audio());
         let mut utterance = Utterance::new(TranscriptSettings { words: self.options.words, ..settings }, start_ms);
         utterance.push(audio);
+        let decodes = CancellationToken::new();
         self.open = Some(Speech {
             turn,
             utterance,
@@ -133,7 +136,8 @@ impl Driver {
             visible,
             partial: None,
             text: None,
-            decodes: CancellationToken::new(),
+            finals: decodes.child_token(),
+            decodes,
         });
     }
 
@@ -171,7 +175,7 @@ impl Driver {
             FinalNeed::Wait => speech.waiting = true,
             FinalNeed::Ready(text) => self.final_ready(turn, revision, text),
             FinalNeed::Decode(decodes) => {
-                let cancel = speech.decodes.clone();
+                let cancel = speech.finals.clone();
                 for decode in decodes {
                     self.submit(turn, decode, Some(revision), cancel.clone());
                 }
@@ -182,6 +186,8 @@ impl Driver {
     pub(super) fn undecode(&mut self, turn: TurnId) {
         if let Some(speech) = self.open.as_mut().filter(|speech| speech.turn == turn) {
             speech.utterance.resume();
+            speech.finals.cancel();
+            speech.finals = speech.decodes.child_token();
             speech.soft_end = None;
             speech.waiting = false;
             speech.final_at = None;

@@ -126,6 +126,8 @@ fn format(wish: Option<wire::PartialFormat>, default_rate: u32, field: &str) -> 
 }
 
 fn wished_language(language: String, offer: &Offer) -> Result<Option<String>, ApiError> {
+    // Browsers say `en-US`; which English it is makes no difference to a recogniser.
+    let language = language.split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase();
     if language == "auto" {
         return Ok(None);
     }
@@ -259,6 +261,14 @@ mod tests {
     }
 
     #[test]
+    fn a_language_may_come_with_its_country() {
+        for language in ["en", "en-US", "EN_gb"] {
+            let start = started(json!({ "language": language })).expect("English is known");
+            assert_eq!(start.options.language.as_deref(), Some("en"), "{language}");
+        }
+    }
+
+    #[test]
     fn wishes_are_followed() {
         let start = started(json!({
             "mode": "transcribe", "audio": {"encoding": "mulaw", "sample_rate": 8000},
@@ -296,7 +306,6 @@ mod tests {
             (json!({"audio": {"sample_rate": 7999}}), "audio.sample_rate"),
             (json!({"output": {"sample_rate": 48001}}), "output.sample_rate"),
             (json!({"language": "english"}), "language"),
-            (json!({"language": "EN"}), "language"),
             (json!({"language": "de"}), "language"),
             (json!({"voice": "nobody"}), "voice"),
             (json!({"speed": 0.2}), "speed"),
