@@ -62,16 +62,15 @@ impl Driver {
             let tell = |stage: &str| {
                 outbox.push(Event::Progress { task: "llm.load", stage: stage.into(), fraction: None });
             };
-            let loaded = match tokio::time::timeout(WORTH_TELLING, &mut warming).await {
-                Ok(loaded) => loaded,
-                Err(_) => {
-                    tell("loading");
-                    let loaded = warming.await;
-                    if loaded.is_ok() {
-                        tell("ready");
-                    }
-                    loaded
+            let loaded = if let Ok(soon) = tokio::time::timeout(WORTH_TELLING, &mut warming).await {
+                soon
+            } else {
+                tell("loading");
+                let loaded = warming.await;
+                if loaded.is_ok() {
+                    tell("ready");
                 }
+                loaded
             };
             if let Err(error) = loaded {
                 tracing::warn!(session.id = %session, %error, "the chat model is not ready");
