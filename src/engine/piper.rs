@@ -9,18 +9,14 @@ mod sound;
 mod voices;
 mod worker;
 
-use std::{
-    num::NonZeroUsize,
-    path::PathBuf,
-    sync::mpsc::{SyncSender, TrySendError, sync_channel},
-};
+use std::{num::NonZeroUsize, path::PathBuf};
 
 use tokio::sync::mpsc;
 
 pub use self::voices::Broken;
 use self::{
     voices::Voice,
-    worker::{Job, MAX_PIECES},
+    worker::{Job, MAX_PIECES, Workers},
 };
 use super::{
     EngineError, EngineInfo, SpeakRequest, SpeechStream, Synthesizer, VoiceInfo,
@@ -66,12 +62,9 @@ impl Default for PiperSettings {
     }
 }
 
-/// Sentences waiting for a worker. Full: the next one is refused with [`EngineError::Overloaded`].
-const QUEUE: usize = 128;
-
 /// Speech by Piper voices.
 pub struct Piper {
-    jobs: SyncSender<Job>,
+    workers: Workers,
     voices: Vec<Voice>,
     default: usize,
     broken: Vec<Broken>,
@@ -94,12 +87,11 @@ impl Piper {
         let (default, speaker) = default_voice(&voices, settings.voice.as_deref())?;
         voices[default].speaker = speaker;
         let runtime = runtime::open(settings.library.as_deref())?;
-        let (jobs, queue) = sync_channel(QUEUE);
-        worker::start(settings, espeak, queue)?;
+        let workers = Workers::start(settings, espeak)?;
         // Fresh queue: there is room. Should it fail, the first sentence loads the voice.
-        let _ = jobs.try_send(Job::Load(voices[default].clone()));
+        let _ = workers.submit(Job::Load(voices[default].clone()));
         tracing::debug!(voices = voices.len(), workers = settings.workers, runtime, "piper started");
-        Ok(Self { jobs, voices, default, broken, runtime })
+        Ok(Self { workers, voices, default, broken, runtime })
     }
 
     /// Voices that were found but cannot be used, and why.
@@ -158,10 +150,7 @@ impl Piper {
         let (voice, speaker) = self.choose(request)?;
         let speed = if request.speed.is_finite() { request.speed.clamp(0.25, 4.0) } else { 1.0 };
         let job = Job::Speak { text: request.text.clone(), voice: voice.clone(), speaker, speed, out: out.clone() };
-        self.jobs.try_send(job).map_err(|error| match error {
-            TrySendError::Full(_) => EngineError::Overloaded { retry_after_ms: 1_000 },
-            TrySendError::Disconnected(_) => EngineError::Closed,
-        })
+        self.workers.submit(job)
     }
 }
 

@@ -4,9 +4,9 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, PoisonError,
-        mpsc::{Receiver, RecvError},
+        mpsc::{Receiver, RecvError, SyncSender, TrySendError, sync_channel},
     },
-    thread,
+    thread::{self, JoinHandle},
 };
 
 use ort::session::{Session, builder::GraphOptimizationLevel};
@@ -57,24 +57,61 @@ struct Loaded {
     length_scale: f32,
 }
 
-/// Starts the workers; they end when the queue's sender is gone.
-pub(super) fn start(settings: &PiperSettings, espeak: Espeak, queue: Receiver<Job>) -> Result<(), EngineError> {
-    let shared = Arc::new(Shared {
-        queue: Mutex::new(queue),
-        idle: Mutex::default(),
-        espeak,
-        threads: settings.threads.get(),
-        keep: settings.loaded.get(),
-        pause_ms: settings.pause_ms.min(5_000),
-    });
-    for number in 0..settings.workers.get() {
-        let shared = shared.clone();
-        thread::Builder::new()
-            .name(format!("piper-{number}"))
-            .spawn(move || shared.run())
-            .map_err(|error| failed(format!("its thread cannot be started: {error}")))?;
+/// Sentences waiting for a worker. Full: the next one is refused with [`EngineError::Overloaded`].
+const QUEUE: usize = 128;
+
+/// The workers, and the way to reach them. Dropping this waits for the sentences being spoken: ONNX Runtime takes its
+/// own parts down when the process ends, and must not meet a thread that still uses them.
+pub(super) struct Workers {
+    /// `None` only while being dropped.
+    jobs: Option<SyncSender<Job>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Workers {
+    pub fn start(settings: &PiperSettings, espeak: Espeak) -> Result<Self, EngineError> {
+        let (jobs, queue) = sync_channel(QUEUE);
+        let shared = Arc::new(Shared {
+            queue: Mutex::new(queue),
+            idle: Mutex::default(),
+            espeak,
+            threads: settings.threads.get(),
+            keep: settings.loaded.get(),
+            pause_ms: settings.pause_ms.min(5_000),
+        });
+        let mut workers = Self { jobs: Some(jobs), threads: Vec::new() };
+        for number in 0..settings.workers.get() {
+            let shared = shared.clone();
+            let thread = thread::Builder::new()
+                .name(format!("piper-{number}"))
+                .spawn(move || shared.run())
+                .map_err(|error| failed(format!("its thread cannot be started: {error}")))?;
+            workers.threads.push(thread);
+        }
+        Ok(workers)
     }
-    Ok(())
+
+    /// Adds a job to the queue.
+    ///
+    /// # Errors
+    /// [`EngineError::Overloaded`] if the queue is full.
+    pub fn submit(&self, job: Job) -> Result<(), EngineError> {
+        let jobs = self.jobs.as_ref().ok_or(EngineError::Closed)?;
+        jobs.try_send(job).map_err(|error| match error {
+            TrySendError::Full(_) => EngineError::Overloaded { retry_after_ms: 1_000 },
+            TrySendError::Disconnected(_) => EngineError::Closed,
+        })
+    }
+}
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        self.jobs = None;
+        for thread in self.threads.drain(..) {
+            // A worker that panicked has said so already.
+            let _ = thread.join();
+        }
+    }
 }
 
 impl Shared {
