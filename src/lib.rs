@@ -4,10 +4,13 @@
 //! and leaves by the other. A module imports only from floors below its own; `tests/layers.rs` holds that against
 //! the code, and `ARCHITECTURE.md` has the map.
 
+pub mod account;
 pub mod app;
 pub mod audio;
 pub mod conversation;
 pub mod engine;
+pub mod job;
 pub mod model;
 pub mod page;
 pub mod protocol;
+pub mod store;

@@ -18,6 +18,39 @@ pub struct SessionId(Uuid);
 #[serde(transparent)]
 pub struct ConversationId(Uuid);
 
+/// One person with an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct UserId(Uuid);
+
+impl UserId {
+    /// Who owns everything on a server without accounts (`AUTH_MODE=open`).
+    pub const LOCAL: Self = Self(Uuid::nil());
+}
+
+/// One piece of long work with progress events, such as the transcription of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct JobId(Uuid);
+
+/// A moment, in milliseconds since 1970-01-01T00:00:00Z.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct UnixMs(pub i64);
+
+impl UnixMs {
+    #[must_use]
+    pub fn now() -> Self {
+        Self(jiff::Timestamp::now().as_millisecond())
+    }
+
+    /// This moment and so much later.
+    #[must_use]
+    pub fn after(self, duration: std::time::Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
+    }
+}
+
 macro_rules! fresh_id {
     ($name:ident) => {
         impl $name {
@@ -26,10 +59,20 @@ macro_rules! fresh_id {
             pub fn fresh() -> Self {
                 Self(Uuid::now_v7())
             }
+
+            #[must_use]
+            pub const fn uuid(self) -> Uuid {
+                self.0
+            }
         }
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 self.0.fmt(f)
+            }
+        }
+        impl From<Uuid> for $name {
+            fn from(id: Uuid) -> Self {
+                Self(id)
             }
         }
         impl std::str::FromStr for $name {
@@ -42,6 +85,8 @@ macro_rules! fresh_id {
 }
 fresh_id!(SessionId);
 fresh_id!(ConversationId);
+fresh_id!(UserId);
+fresh_id!(JobId);
 
 /// The number of a turn within its session, counted from 1. It travels on every audio chunk, so that whatever
 /// belongs to an older turn can be recognised and dropped.

@@ -1,9 +1,13 @@
 //! Everything that can be set, as it is typed. The doc comments are `--help`, and, held by a test, `.env.example` and
 //! docs/configuration.md.
 
+mod keeping;
+
 use std::path::PathBuf;
 
 use clap::Args;
+
+pub use self::keeping::Keeping;
 
 use crate::engine::vad::VadEngine;
 
@@ -154,6 +158,9 @@ pub struct Settings {
     /// The ONNX Runtime library for Piper; empty: beside the program, then in `lib`
     #[arg(long, env = "ORT_DYLIB_PATH", default_value = "", global = true, help_heading = "Speech")]
     pub ort_dylib_path: String,
+
+    #[command(flatten)]
+    pub keeping: Keeping,
 }
 
 /// Empty, or a number from 0 to 2.

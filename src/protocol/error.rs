@@ -8,7 +8,7 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{conversation::hub::Refused, engine::EngineError, model::TurnId};
+use crate::{conversation::hub::Refused, engine::EngineError, model::TurnId, store::StoreError};
 
 /// One line per code: its name on every wire, its HTTP status, and a title for people.
 macro_rules! codes {
@@ -62,6 +62,19 @@ codes! {
     ShuttingDown      "shutting_down"      SERVICE_UNAVAILABLE   "the server is stopping"
     Internal          "internal"           INTERNAL_SERVER_ERROR "a fault of the server"
     OriginRefused     "origin_refused"     FORBIDDEN             "foreign origin"
+    BadRequest        "bad_request"        BAD_REQUEST           "the request cannot be read"
+    Unauthorized      "unauthorized"       UNAUTHORIZED          "log in first"
+    Forbidden         "forbidden"          FORBIDDEN             "not allowed"
+    NotFound          "not_found"          NOT_FOUND             "not there"
+    WrongMethod       "wrong_method"       METHOD_NOT_ALLOWED    "not done this way"
+    Conflict          "conflict"           CONFLICT              "it is so already"
+    TooLarge          "too_large"          PAYLOAD_TOO_LARGE     "too large"
+    WrongCredentials  "wrong_credentials"  UNAUTHORIZED          "address or password is wrong"
+    NotVerified       "not_verified"       FORBIDDEN             "the address is not confirmed"
+    UnsupportedMedia  "unsupported_media"  UNSUPPORTED_MEDIA_TYPE "not a kind of file this takes"
+    InvalidField      "invalid_field"      UNPROCESSABLE_ENTITY  "a value is wrong"
+    TimedOut          "timed_out"          GATEWAY_TIMEOUT       "it took too long"
+    StoreUnavailable  "store_unavailable"  SERVICE_UNAVAILABLE   "the database is away"
 }
 
 /// A failure as the client hears of it. The text is for the client; what only the operator may know goes to the log
@@ -144,6 +157,25 @@ impl From<EngineError> for ApiError {
     }
 }
 
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unreachable(_) => {
+                tracing::warn!(%error, "the store is away");
+                Self::new(Code::StoreUnavailable, "the database cannot be reached", "try again after retry_after_ms")
+                    .retry_after(3_000)
+            }
+            StoreError::Exists(what) => {
+                Self::new(Code::Conflict, format!("{what} exists already"), "choose another, or use the one there is")
+            }
+            StoreError::Failed(_) => {
+                tracing::error!(%error, "the store failed");
+                Self::internal()
+            }
+        }
+    }
+}
+
 impl From<Refused> for ApiError {
     fn from(refused: Refused) -> Self {
         match refused {
@@ -200,43 +232,82 @@ impl ApiError {
     }
 
     #[must_use]
+    pub fn unauthorized() -> Self {
+        Self::new(Code::Unauthorized, "nobody is logged in", "log in, or send a key as Authorization: Bearer KEY")
+    }
+
+    /// What was asked for is not there, or is another's.
+    pub fn not_found(what: &str) -> Self {
+        Self::new(Code::NotFound, format!("there is no such {what}"), "it may have been deleted; look at the list")
+    }
+
+    /// A value of a request is wrong: `field` is its name, `problem` what is wrong with it.
+    pub fn field(field: &str, problem: impl std::fmt::Display, hint: impl Into<String>) -> Self {
+        Self::new(Code::InvalidField, format!("{field}: {problem}"), hint)
+    }
+
+    #[must_use]
     pub fn internal() -> Self {
         Self::new(Code::Internal, "a fault of the server", "try again; the server's log has the details")
     }
 }
 
 /// The body of a failed HTTP request (RFC 9457, `application/problem+json`).
-#[derive(Debug, Serialize)]
-struct Problem {
-    r#type: String,
-    title: &'static str,
-    status: u16,
-    code: Code,
-    detail: String,
-    hint: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    retry_after_ms: Option<u64>,
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Problem {
+    /// `urn:aigolos:error:` and the code.
+    pub r#type: String,
+    /// A few words, the same for every occurrence.
+    pub title: String,
+    pub status: u16,
+    #[schema(value_type = String)]
+    pub code: Code,
+    /// What happened, in the reader's language.
+    pub message: String,
+    /// What happened, in English; often says more.
+    pub detail: String,
+    /// What to do about it.
+    pub hint: String,
+    /// When trying again makes sense.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
+    /// Names the request in the server's log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
 }
 
+impl From<ApiError> for Problem {
+    fn from(error: ApiError) -> Self {
+        Self {
+            r#type: format!("urn:aigolos:error:{}", error.code.name()),
+            title: error.code.title().into(),
+            status: error.code.status().as_u16(),
+            code: error.code,
+            message: error.message.clone(),
+            detail: error.message,
+            hint: error.hint,
+            retry_after_ms: error.retry_after_ms,
+            request_id: None,
+        }
+    }
+}
+
+/// The failure as `problem+json`. The error itself travels along in the response's extensions, for the layer that
+/// knows the reader's language and the request's id.
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let status = self.code.status();
         let retry_after = self.retry_after_ms.map(|ms| ms.div_ceil(1000));
-        let body = Problem {
-            r#type: format!("urn:aigolos:error:{}", self.code.name()),
-            title: self.code.title(),
-            status: status.as_u16(),
-            code: self.code,
-            detail: self.message,
-            hint: self.hint,
-            retry_after_ms: self.retry_after_ms,
-        };
-        let mut response = (status, Json(body)).into_response();
+        let mut response = (status, Json(Problem::from(self.clone()))).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(seconds) = retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response.extensions_mut().insert(self);
         response
     }
 }
@@ -292,7 +363,7 @@ mod tests {
             body,
             serde_json::json!({
                 "type": "urn:aigolos:error:overloaded", "title": "everything is taken", "status": 503,
-                "code": "overloaded", "detail": "all 64 sessions are taken",
+                "code": "overloaded", "message": "all 64 sessions are taken", "detail": "all 64 sessions are taken",
                 "hint": "try again after retry_after_ms", "retry_after_ms": 1200,
             })
         );

@@ -1,0 +1,1 @@
+//! Long work with progress events: recordings to text.

@@ -1,0 +1,1 @@
+//! The server's own HTTP interface, below `/api/`: each module a part of it, with its routes and their description.
