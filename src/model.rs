@@ -162,3 +162,68 @@ pub struct Timings {
     /// The reply ended.
     pub done_ms: Option<u32>,
 }
+
+/// A language people read: of pages, mails and messages. (What is *spoken* is an ISO 639-1 code and can be any.)
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Language {
+    #[default]
+    En,
+    Ru,
+}
+
+impl Language {
+    pub const ALL: [Self; 2] = [Self::En, Self::Ru];
+
+    /// Its ISO 639-1 code.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::En => "en",
+            Self::Ru => "ru",
+        }
+    }
+
+    /// The language of a tag, with or without a country: `ru`, `en-GB`.
+    #[must_use]
+    pub fn of_tag(tag: &str) -> Option<Self> {
+        let primary = tag.trim().split(['-', '_']).next().unwrap_or_default();
+        Self::ALL.into_iter().find(|language| language.code().eq_ignore_ascii_case(primary))
+    }
+
+    /// The best of an `Accept-Language` header (RFC 9110, 12.5.4); `None` if it names none of ours.
+    #[must_use]
+    pub fn of_accept(header: &str) -> Option<Self> {
+        let mut best: Option<(f32, Self)> = None;
+        // A header of a thousand entries is nobody's wish.
+        for entry in header.split(',').take(32) {
+            let (tag, parameters) = entry.split_once(';').unwrap_or((entry, ""));
+            let quality = parameters.trim().strip_prefix("q=").map_or(Some(1.0), |q| q.trim().parse().ok());
+            let (Some(language), Some(quality)) = (Self::of_tag(tag), quality) else { continue };
+            if quality > 0.0 && best.is_none_or(|(most, _)| quality > most) {
+                best = Some((quality, language));
+            }
+        }
+        best.map(|(_, language)| language)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Language;
+
+    #[test]
+    fn the_language_most_wanted_is_chosen() {
+        for (header, language) in [
+            ("ru", Some(Language::Ru)),
+            ("de-DE, ru-RU;q=0.8, en;q=0.9", Some(Language::En)),
+            ("en;q=0, ru;q=0.1", Some(Language::Ru)),
+            ("en-GB,en;q=0.7,ru", Some(Language::En)),
+            ("de, fr;q=0.3", None),
+            ("ru;q=much", None),
+            ("", None),
+        ] {
+            assert_eq!(Language::of_accept(header), language, "{header}");
+        }
+    }
+}

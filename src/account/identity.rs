@@ -42,6 +42,12 @@ impl Identity {
         }
     }
 
+    /// Whether they have an account, rather than sharing the one of a server without.
+    #[must_use]
+    pub fn in_an_account(&self) -> bool {
+        self.via != Via::Open
+    }
+
     /// Whether it is the person, not one of their programs: keys change neither account nor keys.
     #[must_use]
     pub fn in_person(&self) -> bool {

@@ -5,6 +5,7 @@ mod commands;
 pub mod config;
 mod engines;
 mod health;
+mod manners;
 mod router;
 mod serve;
 mod settings;

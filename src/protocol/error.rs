@@ -1,6 +1,8 @@
 //! What a client is told when something goes wrong: the one `IntoResponse` for failures and the one place that makes
 //! WebSocket error events. Every floor below has its own error type; here they become a [`Code`] with a hint.
 
+mod russian;
+
 use axum::{
     Json,
     http::{HeaderValue, StatusCode, header},
@@ -8,7 +10,12 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{conversation::hub::Refused, engine::EngineError, model::TurnId, store::StoreError};
+use crate::{
+    conversation::hub::Refused,
+    engine::EngineError,
+    model::{Language, TurnId},
+    store::StoreError,
+};
 
 /// One line per code: its name on every wire, its HTTP status, and a title for people.
 macro_rules! codes {
@@ -274,6 +281,19 @@ pub struct Problem {
     /// Names the request in the server's log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
+}
+
+impl Problem {
+    /// Puts message and hint into the reader's language, and names the request.
+    #[must_use]
+    pub fn told(mut self, language: Language, request_id: Option<String>) -> Self {
+        if language == Language::Ru {
+            let (message, hint) = russian::words(self.code);
+            (self.message, self.hint) = (message.into(), hint.into());
+        }
+        self.request_id = request_id;
+        self
+    }
 }
 
 impl From<ApiError> for Problem {

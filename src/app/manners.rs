@@ -1,0 +1,198 @@
+//! What every request goes through before its handler, and every answer after it: who asks from where, how often, how
+//! long it may take, and in which language it is told what went wrong.
+
+mod rate;
+
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+use axum::{
+    Json, Router,
+    extract::{Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, header},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+};
+use tower_http::{catch_panic::CatchPanicLayer, cors::CorsLayer};
+use tracing::Instrument;
+use uuid::Uuid;
+
+use self::rate::Counted;
+pub use self::rate::RateCounter;
+use crate::{
+    account::Identity,
+    model::Language,
+    protocol::{
+        client::{self, ClientAddress},
+        error::{ApiError, Code, Problem},
+    },
+};
+
+/// Names a request, in answers and in the log.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// How requests are treated.
+#[derive(Clone)]
+pub struct Manners {
+    pub counter: Arc<RateCounter>,
+    /// Requests a minute from one person or address; 0: any number.
+    pub limit: u32,
+    /// The same for log-ins, sign-ups and passwords, by address.
+    pub limit_auth: u32,
+    /// Until an answer must have begun.
+    pub timeout: Duration,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub proxies: Arc<[IpAddr]>,
+    /// Origins whose pages may use the interface with a key; `*`: all.
+    pub origins: Vec<String>,
+}
+
+impl Manners {
+    /// The layers that know who asks: they stand within the layer that finds the [`Identity`].
+    pub fn inner(&self, router: Router) -> Router {
+        router
+            .layer(middleware::from_fn_with_state(self.clone(), within_time))
+            .layer(middleware::from_fn_with_state(self.clone(), counted))
+            .layer(middleware::from_fn(in_their_language))
+    }
+
+    /// The layers around everything.
+    pub fn outer(&self, router: Router) -> Router {
+        router
+            .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| ApiError::internal().into_response()))
+            .layer(self.cors())
+            .layer(middleware::from_fn_with_state(self.clone(), named))
+    }
+
+    fn cors(&self) -> CorsLayer {
+        let name = HeaderName::from_static;
+        let layer = CorsLayer::new()
+            .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::PUT, Method::DELETE])
+            .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, name("last-event-id"), REQUEST_ID])
+            .expose_headers([
+                header::RETRY_AFTER,
+                REQUEST_ID,
+                name("ratelimit-limit"),
+                name("ratelimit-remaining"),
+                name("ratelimit-reset"),
+            ])
+            .max_age(Duration::from_hours(1));
+        if self.origins.iter().any(|origin| origin == "*") {
+            return layer.allow_origin(tower_http::cors::Any);
+        }
+        let origins = self.origins.iter().filter_map(|origin| origin.trim_end_matches('/').parse::<HeaderValue>().ok());
+        layer.allow_origin(origins.collect::<Vec<_>>())
+    }
+}
+
+/// The request's name, kept with it.
+#[derive(Debug, Clone)]
+pub struct RequestId(pub String);
+
+/// Names the request, finds where it comes from, and tells failures in the reader's language with that name.
+async fn named(State(manners): State<Manners>, mut request: Request, next: Next) -> Response {
+    let id = given_id(request.headers()).unwrap_or_else(|| Uuid::now_v7().to_string());
+    let peer = request.extensions().get::<axum::extract::ConnectInfo<std::net::SocketAddr>>().map(|info| info.0.ip());
+    if let Some(peer) = peer {
+        let address = ClientAddress::of(peer, request.headers(), &manners.proxies);
+        request.extensions_mut().insert(address);
+    }
+    request.extensions_mut().insert(RequestId(id.clone()));
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let language = client::language(request.headers(), None);
+    let span = tracing::info_span!("request", request.id = %id);
+    let began = std::time::Instant::now();
+    let mut response = next.run(request).instrument(span.clone()).await;
+    let ms = began.elapsed().as_millis() as u64;
+    let status = response.status().as_u16();
+    span.in_scope(|| tracing::debug!(http.method = %method, http.path = path, http.status = status, ms, "answered"));
+    let language = response.extensions().get::<Language>().copied().unwrap_or(language);
+    if let Some(error) = response.extensions_mut().remove::<ApiError>() {
+        let body = Json(Problem::from(error).told(language, Some(id.clone()))).into_response().into_body();
+        *response.body_mut() = body;
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+        response.headers_mut().insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(language.code()));
+        response.headers_mut().append(header::VARY, HeaderValue::from_static("accept-language, cookie"));
+    }
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    response
+}
+
+/// Tells the outer layer which language the person has chosen.
+async fn in_their_language(request: Request, next: Next) -> Response {
+    let chosen = request.extensions().get::<Identity>().and_then(|identity| identity.user.language.clone());
+    let mut response = next.run(request).await;
+    if let Some(language) = chosen.as_deref().and_then(Language::of_tag) {
+        response.extensions_mut().insert(language);
+    }
+    response
+}
+
+/// A name the client gave, if it looks like one.
+fn given_id(headers: &HeaderMap) -> Option<String> {
+    let id = headers.get(REQUEST_ID)?.to_str().ok()?;
+    let plain = id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+    ((8..=64).contains(&id.len()) && plain).then(|| id.to_owned())
+}
+
+/// Counts requests to the interface and refuses those above the limit. Pages and files are not counted.
+async fn counted(State(manners): State<Manners>, request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let auth = path.starts_with("/api/auth/") && request.method() == Method::POST && path != "/api/auth/logout";
+    let limit = if auth { manners.limit_auth } else { manners.limit };
+    if limit == 0 || !path.starts_with("/api/") || path.starts_with("/api/health/") {
+        return next.run(request).await;
+    }
+    let identity = request.extensions().get::<Identity>();
+    let address = request.extensions().get::<ClientAddress>().map_or_else(String::new, |address| address.0.to_string());
+    let who = match identity {
+        Some(identity) if !auth && identity.in_an_account() => format!("user:{}", identity.id()),
+        _ if auth => format!("auth:{address}"),
+        _ => format!("address:{address}"),
+    };
+    let counted = manners.counter.count(&who, limit).await;
+    let mut response = if counted.allowed {
+        next.run(request).await
+    } else {
+        ApiError::new(Code::RateLimited, format!("more than {limit} requests a minute"), "wait for retry_after_ms")
+            .retry_after(counted.resets_in.as_millis() as u64)
+            .into_response()
+    };
+    tell(response.headers_mut(), counted);
+    response
+}
+
+fn tell(headers: &mut HeaderMap, counted: Counted) {
+    let seconds = counted.resets_in.as_secs() + u64::from(counted.resets_in.subsec_nanos() > 0);
+    headers.insert("ratelimit-limit", HeaderValue::from(counted.limit));
+    headers.insert("ratelimit-remaining", HeaderValue::from(counted.remaining));
+    headers.insert("ratelimit-reset", HeaderValue::from(seconds));
+    if let Ok(policy) = HeaderValue::from_str(&format!("{};w=60", counted.limit)) {
+        headers.insert("ratelimit-policy", policy);
+    }
+}
+
+/// Gives up on an answer that does not begin in time. Uploads and waits for work take as long as they take.
+async fn within_time(State(manners): State<Manners>, request: Request, next: Next) -> Response {
+    if request.uri().path().starts_with("/api/asr/") || request.headers().contains_key(header::UPGRADE) {
+        return next.run(request).await;
+    }
+    match tokio::time::timeout(manners.timeout, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => {
+            let message = format!("no answer within {} s", manners.timeout.as_secs());
+            ApiError::new(Code::TimedOut, message, "try again").into_response()
+        }
+    }
+}
+
+/// The answer where nothing is: `problem+json`.
+pub async fn nothing_here() -> ApiError {
+    ApiError::new(Code::NotFound, "there is nothing at this address", "the interface is described at /api/docs/")
+}
+
+/// The answer to a method an address does not know.
+pub async fn wrong_method() -> ApiError {
+    ApiError::new(Code::WrongMethod, "this address does not know that method", "the Allow header names those it knows")
+}
