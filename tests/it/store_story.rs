@@ -14,6 +14,8 @@ use futures::future::join_all;
 use serde_json::json;
 use uuid::Uuid;
 
+use super::postgres::postgres;
+
 mod talks;
 
 const DAY: i64 = 86_400_000;
@@ -34,6 +36,18 @@ async fn servers_that_open_the_same_file_together_are_safe() {
     opened_together(&settings).await;
     let mode = std::os::unix::fs::MetadataExt::mode(&folder.path().join("data").metadata().expect("the folder"));
     assert_eq!(mode & 0o777, 0o700);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_story_of_postgresql() {
+    let store = open(&postgres().fresh_settings()).await.expect("a store");
+    assert_eq!(store.kind(), "postgresql");
+    story(store).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn servers_that_open_the_same_database_together_are_safe() {
+    opened_together(&postgres().fresh_settings()).await;
 }
 
 #[tokio::test]
