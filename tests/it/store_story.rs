@@ -18,6 +18,8 @@ use super::postgres::postgres;
 
 mod talks;
 
+pub use self::talks::said;
+
 const DAY: i64 = 86_400_000;
 
 #[tokio::test(flavor = "multi_thread")]
