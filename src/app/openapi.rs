@@ -11,11 +11,14 @@ use axum::{
 };
 use utoipa::{
     Modify, OpenApi,
-    openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
+    openapi::{
+        Content, Ref, RefOr, ResponseBuilder,
+        security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
+    },
 };
 use utoipa_swagger_ui::Config;
 
-use crate::protocol::error::ApiError;
+use crate::protocol::error::{ApiError, Problem};
 
 /// The page's own scripts and styles, nothing else; Swagger's icons are inline images, its measures inline styles of
 /// elements, which scripts set.
@@ -30,6 +33,7 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; img-src 'self' data:;
         description = "Speech to text, chat, text to speech, and what was said. Live conversation is at `/ws`: see the native protocol.",
         license(name = "GPL-3.0-or-later", identifier = "GPL-3.0-or-later")
     ),
+    components(schemas(Problem)),
     modifiers(&Security)
 )]
 pub struct Description;
@@ -49,6 +53,38 @@ impl Modify for Security {
             SecurityRequirement::new("login", none),
         ]);
     }
+}
+
+/// What any request below `/api/` may be answered by the layers before its handler.
+const BY_LAYERS: &[(StatusCode, &str)] = &[
+    (StatusCode::UNAUTHORIZED, "nobody is logged in, or the key is not known"),
+    (StatusCode::FORBIDDEN, "not allowed, or asked for by a foreign page"),
+    (StatusCode::TOO_MANY_REQUESTS, "too many requests; Retry-After says when to go on"),
+    (
+        StatusCode::SERVICE_UNAVAILABLE,
+        "the database is away, or everything is taken; Retry-After says when to try again",
+    ),
+    (StatusCode::GATEWAY_TIMEOUT, "no answer in time"),
+];
+
+/// Adds what the layers may answer to every operation that does not say it itself; the health reports are exempt.
+pub fn with_layers(mut description: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
+    for (path, item) in &mut description.paths.paths {
+        if path.starts_with("/api/health/") {
+            continue;
+        }
+        let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
+        for operation in operations.into_iter().flatten() {
+            for (status, meaning) in BY_LAYERS {
+                let problem = Content::new(Some(Ref::from_schema_name("Problem")));
+                let response =
+                    ResponseBuilder::new().description(*meaning).content("application/problem+json", problem).build();
+                let responses = &mut operation.responses.responses;
+                responses.entry(status.as_u16().to_string()).or_insert_with(|| RefOr::T(response));
+            }
+        }
+    }
+    description
 }
 
 /// `/api/openapi.json` and `/api/docs/`.
