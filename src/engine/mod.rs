@@ -9,6 +9,7 @@ pub mod chat;
 mod error;
 pub mod espeak;
 mod lines;
+pub mod models;
 pub mod ollama;
 pub mod openai_chat;
 pub mod piper;
