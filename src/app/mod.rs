@@ -5,6 +5,7 @@ mod commands;
 pub mod config;
 mod engines;
 mod health;
+mod listen;
 mod manners;
 mod openapi;
 mod router;
