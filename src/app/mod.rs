@@ -6,6 +6,7 @@ pub mod config;
 mod engines;
 mod health;
 mod manners;
+mod openapi;
 mod router;
 mod serve;
 mod settings;
