@@ -7,6 +7,7 @@
 mod error;
 mod jobs;
 mod people;
+pub mod spool;
 mod talks;
 
 use async_trait::async_trait;
