@@ -1,1 +1,3 @@
 //! The server's own HTTP interface, below `/api/`: each module a part of it, with its routes and their description.
+
+pub mod admin;
