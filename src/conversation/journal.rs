@@ -132,3 +132,41 @@ impl Journal for NoJournal {
         Ok(None)
     }
 }
+
+/// Characters of a title that nobody chose.
+const TITLE_CHARS: usize = 60;
+
+/// What a conversation is called by its first words: no more than 60 characters of them, cut between words.
+#[must_use]
+pub fn title_of(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let whole = words.join(" ");
+    if whole.chars().count() <= TITLE_CHARS {
+        return whole;
+    }
+    // One character is for the dots.
+    let cut = |text: &str| text.chars().take(TITLE_CHARS - 1).collect::<String>();
+    let start = cut(&whole);
+    let at_word = match start.rfind(' ') {
+        // A single word that is longer than a title is cut where it has to be.
+        Some(at) if whole[start.len()..].chars().next().is_some_and(|next| next != ' ') => &start[..at],
+        _ => &start,
+    };
+    format!("{}…", at_word.trim_end_matches([',', ';', ':', '-', ' ']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::title_of;
+
+    #[test]
+    fn a_title_is_the_first_words() {
+        assert_eq!(title_of(""), "");
+        assert_eq!(title_of("  What   time\nis it? "), "What time is it?");
+        let long = "Please tell me the story of the robot who went home, and everything he saw on his way";
+        assert_eq!(title_of(long), "Please tell me the story of the robot who went home, and…");
+        let title = title_of(&"слово ".repeat(30));
+        assert!(title.chars().count() <= 60 && title.ends_with("слово…"), "{title}");
+        assert_eq!(title_of(&"x".repeat(100)), format!("{}…", "x".repeat(59)));
+    }
+}
