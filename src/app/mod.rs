@@ -8,6 +8,8 @@ mod health;
 mod listen;
 mod manners;
 mod openapi;
+mod recorder;
+mod retention;
 mod router;
 mod serve;
 mod settings;

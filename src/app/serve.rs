@@ -1,6 +1,6 @@
 //! `aigolos serve`: binds, says where, serves until it is told to stop, and lets sessions end properly.
 
-use std::{future::Future, io, net::SocketAddr, process::ExitCode, time::Duration};
+use std::{future::Future, io, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -11,6 +11,7 @@ use crate::{
         driver::DriverSettings,
         history::PromptSettings,
         hub::{Hub, HubSettings},
+        journal::NoJournal,
         message::{SessionOptions, TurnDetection},
         transcript::TranscriptSettings,
     },
@@ -64,7 +65,7 @@ pub async fn run(
     {
         tracing::info!(part, engine = info.engine, model = info.model, demo = info.demo, hint = info.hint, "in use");
     }
-    let hub = Hub::new(engines, hub_settings(config));
+    let hub = Hub::new(engines, hub_settings(config), Arc::new(NoJournal));
     let (stopping, sockets) = (CancellationToken::new(), TaskTracker::new());
     let router = router(hub.clone(), native_settings(config), allowed_hosts(config), stopping.clone(), sockets.clone());
     up(&Server { address, hub: hub.clone() });

@@ -10,6 +10,7 @@ mod open;
 mod people;
 mod rows;
 mod sqlite;
+pub mod spool;
 mod talks;
 mod words;
 

@@ -1,12 +1,16 @@
 //! One socket of the native protocol with a real hub behind it: who gets in, what is refused and how, how it ends.
 //! The engines only look like engines: what they say does not matter here.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use aigolos::{
     conversation::{
         driver::DriverSettings,
         hub::{Hub, HubSettings},
+        journal::NoJournal,
     },
     protocol::{
         native::routes::{NativeSettings, router},
@@ -40,7 +44,7 @@ struct Server {
 }
 
 async fn server(hub: HubSettings, native: NativeSettings) -> Server {
-    let hub = Hub::new(looks::engines(), hub);
+    let hub = Hub::new(looks::engines(), hub, Arc::new(NoJournal));
     let (shutdown, sockets) = (CancellationToken::new(), TaskTracker::new());
     let router = router(hub.clone(), native, shutdown.clone(), sockets.clone());
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{
-    Router,
+    Extension, Router,
     extract::{State, WebSocketUpgrade},
     http::{HeaderMap, HeaderValue, Uri, header},
     response::Response,
@@ -17,7 +17,8 @@ use super::{
     wire::SUBPROTOCOL,
 };
 use crate::{
-    conversation::{hub::Hub, message::SessionOptions},
+    account::Identity,
+    conversation::{hub::Hub, journal::Owner, message::SessionOptions},
     protocol::{
         error::{ApiError, Code},
         socket::{SocketSettings, library_limit},
@@ -36,6 +37,8 @@ pub struct NativeSettings {
     pub start_within: Duration,
     /// Sockets that have not started their session yet. Full: a new one is refused before the upgrade.
     pub max_waiting: usize,
+    /// Whether the sound of conversations is kept where there are no accounts.
+    pub keep_audio: bool,
     /// What a session gets that wishes for nothing: language, voice and the rest.
     pub defaults: SessionOptions,
 }
@@ -48,6 +51,7 @@ impl Default for NativeSettings {
             max_text_chars: 5_000,
             start_within: Duration::from_secs(15),
             max_waiting: 256,
+            keep_audio: false,
             defaults: SessionOptions::default(),
         }
     }
@@ -71,7 +75,12 @@ struct Door {
     sockets: TaskTracker,
 }
 
-async fn enter(State(door): State<Door>, headers: HeaderMap, upgrade: WebSocketUpgrade) -> Result<Response, ApiError> {
+async fn enter(
+    State(door): State<Door>,
+    identity: Option<Extension<Identity>>,
+    headers: HeaderMap,
+    upgrade: WebSocketUpgrade,
+) -> Result<Response, ApiError> {
     let settings = &door.server.settings;
     check_origin(&headers, &settings.allowed_origins)?;
     if door.server.shutdown.is_cancelled() {
@@ -82,13 +91,24 @@ async fn enter(State(door): State<Door>, headers: HeaderMap, upgrade: WebSocketU
             .retry_after(1_000)
     })?;
     let limit = library_limit(&settings.socket);
+    let owner = owner(identity.as_deref(), settings.keep_audio);
     let tracked = door.sockets.token();
     Ok(upgrade.max_message_size(limit).max_frame_size(limit).protocols([SUBPROTOCOL]).on_upgrade(
         move |socket| async move {
-            serve(door.server, socket, waiting).await;
+            serve(door.server, owner, socket, waiting).await;
             drop(tracked);
         },
     ))
+}
+
+/// Whose session it will be. People with accounts choose themselves whether their sound is kept.
+fn owner(identity: Option<&Identity>, keep_audio: bool) -> Owner {
+    match identity {
+        Some(identity) if identity.in_an_account() => {
+            Owner { user: identity.id(), keep_audio: identity.user.keep_audio }
+        }
+        _ => Owner { keep_audio, ..Owner::LOCAL },
+    }
 }
 
 /// Browsers say which page a socket comes from, programs do not. A page of another host could otherwise listen in

@@ -23,6 +23,7 @@ use crate::{
     audio::Encoding,
     conversation::{
         hub::{Attachment, Hub},
+        journal::Owner,
         message::CloseReason,
     },
     protocol::{
@@ -45,11 +46,11 @@ pub struct Server {
     pub shutdown: CancellationToken,
 }
 
-/// Serves `socket` until it ends. `waiting` is given back once a session has started.
-pub async fn serve(server: Server, socket: WebSocket, waiting: OwnedSemaphorePermit) {
+/// Serves `socket`, which `owner` opened, until it ends. `waiting` is given back once a session has started.
+pub async fn serve(server: Server, owner: Owner, socket: WebSocket, waiting: OwnedSemaphorePermit) {
     let (mut reader, mut writer) = socket::split(socket, &server.settings.socket, Some(server.settings.start_within));
     let opened = tokio::select! {
-        opened = open(&server, &mut reader, &mut writer) => opened,
+        opened = open(&server, owner, &mut reader, &mut writer) => opened,
         () = server.shutdown.cancelled() => Err(Some(Parting::new(ApiError::shutting_down(), close::GOING_AWAY))),
     };
     drop(waiting);
@@ -83,7 +84,12 @@ impl Parting {
 }
 
 /// Waits for a `session.start` that can be followed, and answers it. `Err(None)`: the socket is gone.
-async fn open(server: &Server, reader: &mut Reader, writer: &mut Writer) -> Result<Session, Option<Parting>> {
+async fn open(
+    server: &Server,
+    owner: Owner,
+    reader: &mut Reader,
+    writer: &mut Writer,
+) -> Result<Session, Option<Parting>> {
     let settings = &server.settings;
     let patience = patience(server);
     let mut told_of_audio = false;
@@ -104,7 +110,11 @@ async fn open(server: &Server, reader: &mut Reader, writer: &mut Writer) -> Resu
             Received::Hasty { text, wait } => (ClientEvent::parse(&text).id, ApiError::rate_limited(wait)),
             Received::Text(text) => {
                 let Incoming { id, event } = ClientEvent::parse(&text);
-                match event.and_then(|event| Session::begin(server, event)) {
+                let begun = match event {
+                    Ok(event) => Session::begin(server, owner, event).await,
+                    Err(error) => Err(error),
+                };
+                match begun {
                     Ok(session) => {
                         let written = write(writer, &session.ready(server), patience).await;
                         return written.map(|()| session).map_err(|_| None);
@@ -157,7 +167,7 @@ enum Ending {
 }
 
 impl Session {
-    fn begin(server: &Server, event: ClientEvent) -> Result<Self, ApiError> {
+    async fn begin(server: &Server, owner: Owner, event: ClientEvent) -> Result<Self, ApiError> {
         let ClientEvent::SessionStart(event) = event else {
             return Err(not_started());
         };
@@ -170,8 +180,8 @@ impl Session {
         };
         let start = translate::start(*event, &offer)?;
         let attachment = match start.resume {
-            Some(resume) => server.hub.resume(resume.session_id, resume.last_seq)?,
-            None => server.hub.start(start.options, start.conversation)?,
+            Some(resume) => server.hub.resume(owner.user, resume.session_id, resume.last_seq)?,
+            None => server.hub.start(owner, start.options, start.conversation).await?,
         };
         Ok(Self { attachment, input: start.input, output: start.output, offer })
     }
@@ -240,6 +250,7 @@ async fn say_goodbye(server: &Server, ending: Ending, attachment: Attachment, re
             CloseReason::Abandoned => (None, close::NORMAL, "abandoned"),
             CloseReason::Idle => (Some(ApiError::idle(settings.idle_timeout)), close::IDLE, "idle"),
             CloseReason::SlowReader => (slow_reader(), close::SLOW_READER, "slow_reader"),
+            CloseReason::Revoked => (Some(ApiError::revoked()), close::REVOKED, "revoked"),
             CloseReason::Shutdown => (Some(ApiError::shutting_down()), close::GOING_AWAY, "shutting_down"),
         },
     };
