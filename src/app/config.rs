@@ -5,7 +5,7 @@
 use std::{
     ffi::OsString,
     fmt::{self, Write as _},
-    net::{SocketAddr, ToSocketAddrs},
+    net::{IpAddr, SocketAddr, ToSocketAddrs},
     path::PathBuf,
 };
 
@@ -58,6 +58,8 @@ pub struct Config {
     pub settings: Settings,
     /// Where to listen.
     pub bind: SocketAddr,
+    /// `TRUSTED_PROXIES`.
+    pub proxies: Vec<IpAddr>,
     lines: Vec<Line>,
 }
 
@@ -142,7 +144,13 @@ impl Config {
                 return Err(ConfigError::new(format!("error: {name} must begin with http:// or https://: {url}")));
             }
         }
-        Ok(Self { settings, bind, lines })
+        let mut proxies = Vec::new();
+        for text in &settings.keeping.trusted_proxies {
+            proxies.push(text.trim().parse().map_err(|_| {
+                ConfigError::new(format!("error: TRUSTED_PROXIES holds addresses such as 10.0.0.1, not {text}"))
+            })?);
+        }
+        Ok(Self { settings, bind, proxies, lines })
     }
 
     /// `NAME=value` lines with their source, secrets redacted.

@@ -1,56 +1,96 @@
 //! Every URL on one screen, and what all of them share.
 
+use std::{path::PathBuf, sync::Arc};
+
 use axum::{
     Router,
-    extract::{Request, State},
+    extract::{DefaultBodyLimit, Request, State},
     http::{HeaderName, HeaderValue, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::get,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tower_http::{compression::CompressionLayer, set_header::SetResponseHeaderLayer};
+use tower_http::{
+    compression::{
+        CompressionLayer,
+        predicate::{DefaultPredicate, NotForContentType, Predicate},
+    },
+    set_header::SetResponseHeaderLayer,
+};
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
 
-use super::health;
+use super::{
+    health::{self, Health},
+    manners::{self, Manners},
+    openapi::{self, Description},
+};
 use crate::{
     conversation::hub::Hub,
     page,
     protocol::{
         error::{ApiError, Code},
         native::{self, routes::NativeSettings},
+        rest::{self, admin::Admin},
     },
+    store::{Store, spool::Spool},
 };
+
+/// The longest JSON body, in bytes; a text of `MAX_TEXT_CHARS` fits four times over.
+const MAX_JSON: usize = 1024 * 1024;
 
 /// Only what the server itself serves; sockets to itself; worklets and inline data for icons.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; media-src 'self' blob:; \
      object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
-/// The whole server. `allowed_hosts`: names it answers to besides this machine's own; `None`: any.
-pub fn router(
-    hub: Hub,
-    native: NativeSettings,
-    allowed_hosts: Option<Vec<String>>,
-    shutdown: CancellationToken,
-    sockets: TaskTracker,
-) -> Router {
+/// What the routes stand on.
+pub struct Parts {
+    pub hub: Hub,
+    pub store: Arc<dyn Store>,
+    pub spool: Arc<Spool>,
+    pub manners: Manners,
+    pub native: NativeSettings,
+    pub models: PathBuf,
+    /// Names the server answers to besides this machine's own; `None`: any.
+    pub allowed_hosts: Option<Vec<String>>,
+    /// Cancelled when the server stops.
+    pub shutdown: CancellationToken,
+    /// Counts WebSockets.
+    pub sockets: TaskTracker,
+}
+
+/// The whole server.
+pub fn router(parts: Parts) -> Router {
+    let Parts { hub, store, spool, manners, native, models, allowed_hosts, shutdown, sockets } = parts;
     let header = |name: HeaderName, value: &'static str| {
         SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
     };
-    let health = Router::new()
-        .route("/api/health/", get(health::report))
-        .route("/api/health/live", get(health::live))
-        .route("/api/health/ready", get(health::ready))
-        .with_state(health::Health::new(hub.clone(), shutdown.clone()));
-    Router::new()
+    let (interface, description) = OpenApiRouter::with_openapi(Description::openapi())
+        .merge(health::router(Health::new(hub.clone(), Arc::clone(&store), spool, shutdown.clone())))
+        .merge(rest::admin::router(Admin { hub: hub.clone(), models: Arc::new(models) }))
+        .layer(DefaultBodyLimit::max(MAX_JSON))
+        .split_for_parts();
+    let routes = Router::new()
         .merge(page::router()) // GET /  /static/{path}
-        .merge(health)
-        .layer(CompressionLayer::new())
+        .merge(interface) // /api/...
+        .merge(openapi::router(openapi::with_layers(description))) // GET /api/openapi.json  /api/docs/
+        .layer(CompressionLayer::new().compress_when(worth_it()))
         .merge(native::routes::router(hub, native, shutdown, sockets)) // GET /ws
+        .fallback(async || manners::nothing_here())
+        .method_not_allowed_fallback(async || manners::wrong_method());
+    let routes = manners.inner(routes);
+    manners
+        .outer(routes)
         .layer(header(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
         .layer(header(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(header(header::REFERRER_POLICY, "no-referrer"))
         .layer(header(HeaderName::from_static("permissions-policy"), "microphone=(self), camera=(), geolocation=()"))
         .layer(middleware::from_fn_with_state(allowed_hosts, own_host))
+}
+
+/// Text and the like; not sound, which is compressed already, and not events, which must leave at once.
+fn worth_it() -> impl Predicate {
+    DefaultPredicate::new().and(NotForContentType::const_new("audio/"))
 }
 
 /// Refuses requests that were meant for another name. Without it, a page whose name is pointed at 127.0.0.1 could talk

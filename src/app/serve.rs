@@ -5,13 +5,19 @@ use std::{future::Future, io, net::SocketAddr, process::ExitCode, sync::Arc, tim
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{config::Config, engines, router};
+use super::{
+    config::Config,
+    engines,
+    keeping::Keeping,
+    listen,
+    manners::{Manners, RateCounter},
+    router::{Parts, router},
+};
 use crate::{
     conversation::{
         driver::DriverSettings,
         history::PromptSettings,
         hub::{Hub, HubSettings},
-        journal::NoJournal,
         message::{SessionOptions, TurnDetection},
         transcript::TranscriptSettings,
     },
@@ -65,9 +71,20 @@ pub async fn run(
     {
         tracing::info!(part, engine = info.engine, model = info.model, demo = info.demo, hint = info.hint, "in use");
     }
-    let hub = Hub::new(engines, hub_settings(config), Arc::new(NoJournal));
+    let keeping = Keeping::open(config).await.map_err(io::Error::other)?;
+    let hub = Hub::new(engines, hub_settings(config), keeping.recorder.clone());
     let (stopping, sockets) = (CancellationToken::new(), TaskTracker::new());
-    let router = router(hub.clone(), native_settings(config), allowed_hosts(config), stopping.clone(), sockets.clone());
+    let router = router(Parts {
+        hub: hub.clone(),
+        store: keeping.store.clone(),
+        spool: keeping.spool.clone(),
+        manners: manners(config).map_err(io::Error::other)?,
+        native: native_settings(config),
+        models: config.settings.models_dir.clone(),
+        allowed_hosts: allowed_hosts(config),
+        shutdown: stopping.clone(),
+        sockets: sockets.clone(),
+    });
     up(&Server { address, hub: hub.clone() });
 
     let (told, drained) = (stopping.clone(), hub.clone());
@@ -80,10 +97,11 @@ pub async fn run(
         }
         told.cancel();
     };
-    axum::serve(listener, router).with_graceful_shutdown(shutdown).await?;
-    // axum does not wait for upgraded sockets.
+    listen::serve(listener, router, shutdown).await;
+    // Upgraded sockets are waited for apart.
     sockets.close();
     let _ = tokio::time::timeout(DRAIN, sockets.wait()).await;
+    keeping.close().await;
     Ok(())
 }
 
@@ -123,6 +141,20 @@ fn hub_settings(config: &Config) -> HubSettings {
         },
         ..HubSettings::default()
     }
+}
+
+fn manners(config: &Config) -> Result<Manners, String> {
+    let settings = &config.settings.keeping;
+    let counter =
+        if settings.redis_url.is_empty() { RateCounter::own() } else { RateCounter::shared(&settings.redis_url)? };
+    Ok(Manners {
+        counter: Arc::new(counter),
+        limit: settings.rate_limit,
+        limit_auth: settings.rate_limit_auth,
+        timeout: Duration::from_secs(settings.request_timeout),
+        proxies: config.proxies.clone().into(),
+        origins: config.settings.cors_allowed_origins.clone(),
+    })
 }
 
 fn native_settings(config: &Config) -> NativeSettings {
