@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::{
     fake_ollama::{FakeChat, MODEL, Step, cut_at, line, model_missing, ndjson, tags},
-    harness::{Client, TestServer, recording},
+    harness::{Client, Received, TestServer, recording},
 };
 
 const NDJSON: &str = "application/x-ndjson";
@@ -39,7 +39,7 @@ async fn ask(client: &mut Client) -> String {
             }
             if event["code"] == "rate_limited" {
                 let wait = event["retry_after_ms"].as_u64().expect("a wait");
-                tokio::time::sleep(std::time::Duration::from_millis(wait)).await;
+                tokio::time::sleep(Duration::from_millis(wait)).await;
                 break;
             }
             assert_ne!(event["type"], "error", "{event}");
