@@ -5,6 +5,7 @@ mod commands;
 pub mod config;
 mod engines;
 mod health;
+mod keeping;
 mod listen;
 mod manners;
 mod openapi;

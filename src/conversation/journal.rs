@@ -111,11 +111,7 @@ pub trait Journal: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`JournalAway`]: it cannot be told now.
-    async fn recall(
-        &self,
-        user: UserId,
-        conversation: ConversationId,
-    ) -> Result<Option<Vec<Exchange>>, JournalAway>;
+    async fn recall(&self, user: UserId, conversation: ConversationId) -> Result<Option<Vec<Exchange>>, JournalAway>;
 }
 
 /// Keeps nothing.

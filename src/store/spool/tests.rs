@@ -18,9 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 use crate::{
     model::{SessionId, TurnId, UnixMs},
-    store::{
-        Conversation, ConversationKind, Found, Listing, Side, Source, StoreError, Talks, TurnReply,
-    },
+    store::{Conversation, ConversationKind, Found, Listing, Side, Source, StoreError, Talks, TurnReply},
 };
 
 const PATIENCE: Duration = Duration::from_secs(30);
