@@ -14,12 +14,12 @@ mod resample;
 mod steady;
 mod wav;
 
-pub use codec::{Decoder, Encoding, encode};
+pub use codec::{Decoder, Encoding, encode, from_float};
 pub use fade::{fade_in, fade_out};
 pub use frame::{FRAME_MS, FRAME_SAMPLES, Framer, VadFrame};
 pub use mp3::Mp3;
 pub use ogg_opus::{OggOpus, OpusSettings};
 pub use pcm::{Mono16k, Pcm, RateError, SampleRate};
-pub use resample::{RateConverter, Resampler};
+pub use resample::{FileRateError, FileResampler, RateConverter, Resampler};
 pub use steady::Steady;
 pub use wav::{WavError, read_wav, wav_stream_head, write_wav};
