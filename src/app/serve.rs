@@ -15,7 +15,7 @@ use crate::{
         transcript::TranscriptSettings,
     },
     engine::Engines,
-    protocol::native::routes::NativeSettings,
+    protocol::{native::routes::NativeSettings, origin::Origins},
 };
 
 /// How long open sessions may take to say goodbye.
@@ -137,7 +137,7 @@ fn native_settings(config: &Config) -> NativeSettings {
         *soft_silence_ms = settings.soft_silence_ms;
         *silence_ms = settings.silence_ms;
     }
-    NativeSettings { allowed_origins: settings.cors_allowed_origins.clone(), defaults, ..NativeSettings::default() }
+    NativeSettings { origins: origins(config), defaults, ..NativeSettings::default() }
 }
 
 /// `None`: any host.
@@ -147,4 +147,10 @@ fn allowed_hosts(config: &Config) -> Option<Vec<String>> {
         return None;
     }
     Some(hosts.clone())
+}
+
+fn origins(config: &Config) -> Origins {
+    let settings = &config.settings;
+    let own = &settings.keeping.public_url;
+    Origins { own: (!own.is_empty()).then(|| own.clone()), allowed: settings.cors_allowed_origins.clone() }
 }
