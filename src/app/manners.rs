@@ -178,21 +178,18 @@ async fn within_time(State(manners): State<Manners>, request: Request, next: Nex
     if request.uri().path().starts_with("/api/asr/") || request.headers().contains_key(header::UPGRADE) {
         return next.run(request).await;
     }
-    match tokio::time::timeout(manners.timeout, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => {
-            let message = format!("no answer within {} s", manners.timeout.as_secs());
-            ApiError::new(Code::TimedOut, message, "try again").into_response()
-        }
-    }
+    tokio::time::timeout(manners.timeout, next.run(request)).await.unwrap_or_else(|_| {
+        let message = format!("no answer within {} s", manners.timeout.as_secs());
+        ApiError::new(Code::TimedOut, message, "try again").into_response()
+    })
 }
 
 /// The answer where nothing is: `problem+json`.
-pub async fn nothing_here() -> ApiError {
+pub fn nothing_here() -> ApiError {
     ApiError::new(Code::NotFound, "there is nothing at this address", "the interface is described at /api/docs/")
 }
 
 /// The answer to a method an address does not know.
-pub async fn wrong_method() -> ApiError {
+pub fn wrong_method() -> ApiError {
     ApiError::new(Code::WrongMethod, "this address does not know that method", "the Allow header names those it knows")
 }
