@@ -5,6 +5,7 @@ mod commands;
 pub mod config;
 mod engines;
 mod health;
+mod keeping;
 mod listen;
 mod manners;
 mod openapi;
@@ -16,7 +17,6 @@ mod telemetry;
 use std::process::ExitCode;
 
 pub use engines::engines;
-pub use router::router;
 pub use serve::{Server, run};
 
 use self::config::{Action, Config};

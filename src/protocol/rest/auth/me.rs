@@ -21,8 +21,7 @@ use crate::{
 /// Who asks, and what kind of server this is.
 #[utoipa::path(
     get, path = "/api/auth/me", tag = "accounts",
-    responses((status = 200, body = Me), told::Common),
-    security((), ("key" = []), ("cookie" = []))
+    responses((status = 200, body = Me), told::Common)
 )]
 pub async fn show(State(accounts): State<Accounts>, identity: Option<axum::Extension<Identity>>) -> Json<Me> {
     Json(Me {
