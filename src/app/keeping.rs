@@ -1,129 +1,126 @@
-//! What is kept and how: the store, the spool before it, the recorder before that, and what sweeps behind them.
+//! Settings become what the store, the accounts and the manners of requests take.
 
-use std::{sync::Arc, time::Duration};
-
-use serde::Serialize;
-use tokio::time::Instant;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use super::{
     config::Config,
-    recorder::Recorder,
-    retention::{RetentionSettings, keep_sweeping},
+    manners::{Manners, RateCounter},
 };
 use crate::{
-    conversation::journal::Journal,
-    store::{
-        Store,
-        spool::{Spool, SpoolSettings, SpoolState},
+    account::{
+        AccountSettings, Accounts, AuthMode, SecretKey, Signup,
+        mail::{MailBackend, MailSettings, SmtpSettings},
     },
+    protocol::origin::Origins,
+    store::{self, PostgresServer, Store, StoreSettings},
 };
 
-/// How long a health report waits for the database.
-const PING_WITHIN: Duration = Duration::from_secs(2);
-/// How long a stopping server gives what was said last to reach the database; then it waits on disk.
-const FINISH_WITHIN: Duration = Duration::from_secs(5);
+/// How long the database may take to be there when the server starts.
+const STORE_WITHIN: Duration = Duration::from_secs(30);
 
-/// See the module.
-#[derive(Clone)]
-pub struct Keeping {
-    store: Arc<dyn Store>,
-    spool: Arc<Spool>,
-    recorder: Arc<Recorder>,
-    stop: CancellationToken,
-    tasks: TaskTracker,
+/// Opens the store.
+///
+/// # Errors
+/// The text says what to do.
+pub async fn open_store(config: &Config) -> Result<Arc<dyn Store>, String> {
+    store::open_when_there(&store_settings(config), STORE_WITHIN).await.map_err(|error| error.to_string())
 }
 
-/// How the store is, for the health report.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
-pub struct StoreHealth {
-    pub state: StoreState,
-    /// `postgresql` or `sqlite`.
-    pub kind: &'static str,
-    /// How long it took to answer; left out while it is away.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub latency_ms: Option<u64>,
-    /// What was said and is not in the database yet.
-    pub waiting_turns: u64,
-    /// What was said since the start and could not be kept, because the spool was full.
-    pub lost_turns: u64,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum StoreState {
-    Ok,
-    /// What is said waits on disk.
-    Away,
-    /// It is back, and what waited is being written.
-    CatchingUp,
-}
-
-impl Keeping {
-    /// Starts the spool in DATA_DIR and all that runs around `store`.
-    ///
-    /// # Errors
-    /// When another server has the spool, or its folder cannot be written to; the text says what to do.
-    pub fn start(config: &Config, store: Arc<dyn Store>) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        let settings = &config.settings;
-        let keeping = &settings.keeping;
-        let days = |days: u32| (days > 0).then_some(days);
-        let spool = Arc::new(Spool::open(SpoolSettings {
-            folder: settings.data_dir.join("spool"),
-            max_bytes: u64::from(keeping.spool_max_mb) << 20,
-        })?);
-        let recorder = Arc::new(Recorder::start(Arc::clone(&store), Arc::clone(&spool))?);
-        let retention = RetentionSettings {
-            days: days(keeping.retention_days),
-            audio_days: days(keeping.audio_retention_days),
-            job_days: keeping.job_retention_days,
-        };
-        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        tasks.spawn(Arc::clone(&spool).drain(Arc::clone(&store) as _, stop.clone()));
-        tasks.spawn(keep_sweeping(Arc::clone(&store), retention, stop.clone()));
-        Ok(Self { store, spool, recorder, stop, tasks })
-    }
-
-    #[must_use]
-    pub fn store(&self) -> Arc<dyn Store> {
-        Arc::clone(&self.store)
-    }
-
-    /// What sessions tell.
-    #[must_use]
-    pub fn journal(&self) -> Arc<dyn Journal> {
-        Arc::clone(&self.recorder) as _
-    }
-
-    /// How the store is now.
-    pub async fn health(&self) -> StoreHealth {
-        let begun = Instant::now();
-        let ping = tokio::time::timeout(PING_WITHIN, self.store.ping()).await;
-        let latency_ms = matches!(ping, Ok(Ok(()))).then(|| begun.elapsed().as_millis() as u64);
-        let report = self.spool.report();
-        let state = match (latency_ms, report.state) {
-            (None, _) => StoreState::Away,
-            (Some(_), SpoolState::Ok) => StoreState::Ok,
-            (Some(_), SpoolState::Away | SpoolState::CatchingUp) => StoreState::CatchingUp,
-        };
-        StoreHealth {
-            state,
-            kind: self.store.kind(),
-            latency_ms,
-            waiting_turns: report.waiting,
-            lost_turns: report.lost,
+fn store_settings(config: &Config) -> StoreSettings {
+    let keeping = &config.settings.keeping;
+    let server = if !keeping.database_url.is_empty() {
+        PostgresServer::Url(keeping.database_url.clone())
+    } else if !keeping.postgres_db.is_empty() {
+        PostgresServer::Parts {
+            host: keeping.postgres_host.clone(),
+            port: keeping.postgres_port,
+            user: keeping.postgres_user.clone(),
+            password: keeping.postgres_password.clone(),
+            database: keeping.postgres_db.clone(),
         }
-    }
+    } else {
+        return StoreSettings::Sqlite { folder: config.settings.data_dir.clone() };
+    };
+    StoreSettings::Postgres { server, connections: keeping.database_connections }
+}
 
-    /// Brings what was said last into the store, then stops and gives the spool back. After the sessions have ended.
-    pub async fn finish(&self) {
-        if !self.recorder.finish(FINISH_WITHIN).await {
-            let waiting = self.spool.report().waiting;
-            tracing::warn!(waiting, "the database is away; what waits on disk is written at the next start");
-        }
-        self.stop.cancel();
-        self.tasks.close();
-        self.tasks.wait().await;
-        self.spool.close();
-    }
+/// The accounts in `store`; `address`: where the server listens, for links unless PUBLIC_URL says better.
+///
+/// # Errors
+/// The text says what to do.
+pub fn accounts(config: &Config, store: Arc<dyn Store>, address: SocketAddr) -> Result<Accounts, String> {
+    let keeping = &config.settings.keeping;
+    let public_url = if !keeping.public_url.is_empty() {
+        keeping.public_url.trim_end_matches('/').to_owned()
+    } else if address.ip().is_unspecified() {
+        format!("http://localhost:{}", address.port())
+    } else {
+        format!("http://{address}")
+    };
+    let settings = AccountSettings {
+        mode: if keeping.auth_mode == "required" { AuthMode::Required } else { AuthMode::Open },
+        signup: match keeping.signup.as_str() {
+            "invitation" => Signup::Invitation,
+            "closed" => Signup::Closed,
+            _ => Signup::Open,
+        },
+        session: Duration::from_hours(24 * u64::from(keeping.session_days)),
+        secure_cookies: match keeping.cookie_secure.as_str() {
+            "auto" => public_url.starts_with("https://"),
+            secure => secure == "true",
+        },
+        public_url,
+        ..AccountSettings::default()
+    };
+    let key = SecretKey::load(&keeping.secret_key, &config.settings.data_dir)?;
+    Accounts::new(store, settings, key, &mail_settings(config))
+}
+
+fn mail_settings(config: &Config) -> MailSettings {
+    let keeping = &config.settings.keeping;
+    let backend = match keeping.email_backend.as_str() {
+        "smtp" => MailBackend::Smtp(SmtpSettings {
+            host: keeping.email_host.clone(),
+            port: keeping.email_port,
+            tls: keeping.email_use_tls,
+            user: keeping.email_host_user.clone(),
+            password: keeping.email_host_password.clone(),
+            trusted: None,
+        }),
+        "file" => MailBackend::File(config.settings.data_dir.join("mail")),
+        _ => MailBackend::Console,
+    };
+    MailSettings { backend, from: keeping.email_from.clone() }
+}
+
+/// Whose pages may use the server.
+pub fn origins(config: &Config) -> Origins {
+    let settings = &config.settings;
+    let own = &settings.keeping.public_url;
+    Origins { own: (!own.is_empty()).then(|| own.clone()), allowed: settings.cors_allowed_origins.clone() }
+}
+
+/// How requests are treated.
+///
+/// # Errors
+/// The text names the setting.
+pub fn manners(config: &Config) -> Result<Manners, String> {
+    let keeping = &config.settings.keeping;
+    let counter =
+        if keeping.redis_url.is_empty() { RateCounter::own() } else { RateCounter::shared(&keeping.redis_url)? };
+    let proxies: Result<Vec<_>, String> = keeping
+        .trusted_proxies
+        .iter()
+        .map(|text| {
+            text.parse().map_err(|_| format!("TRUSTED_PROXIES: not an address: {text}\nhint: 10.0.0.1,10.0.0.2"))
+        })
+        .collect();
+    Ok(Manners {
+        counter: Arc::new(counter),
+        limit: keeping.rate_limit,
+        limit_auth: keeping.rate_limit_auth,
+        timeout: Duration::from_secs(keeping.request_timeout),
+        proxies: proxies?.into(),
+        origins: config.settings.cors_allowed_origins.clone(),
+    })
 }

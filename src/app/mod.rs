@@ -1,5 +1,6 @@
 //! The top floor: configuration, the choice of engines, the router, and the commands.
 
+mod archive;
 mod check;
 mod commands;
 pub mod config;
@@ -19,7 +20,6 @@ mod telemetry;
 use std::process::ExitCode;
 
 pub use engines::engines;
-pub use router::router;
 pub use serve::{Server, run};
 
 use self::config::{Action, Config};

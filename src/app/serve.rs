@@ -5,18 +5,22 @@ use std::{future::Future, io, net::SocketAddr, process::ExitCode, sync::Arc, tim
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{config::Config, engines, router};
+use super::{
+    archive::Archive,
+    config::Config,
+    engines, keeping, listen,
+    router::{self, Parts},
+};
 use crate::{
     conversation::{
         driver::DriverSettings,
         history::PromptSettings,
         hub::{Hub, HubSettings},
-        journal::NoJournal,
         message::{SessionOptions, TurnDetection},
         transcript::TranscriptSettings,
     },
     engine::Engines,
-    protocol::native::routes::NativeSettings,
+    protocol::{native::routes::NativeSettings, rest::admin::Admin},
 };
 
 /// How long open sessions may take to say goodbye.
@@ -51,7 +55,7 @@ pub async fn serve(config: Config) -> Result<ExitCode, Box<dyn std::error::Error
 /// when requests are accepted.
 ///
 /// # Errors
-/// When the listener breaks.
+/// When the store or a setting cannot be used; the text says what to do.
 pub async fn run(
     config: &Config,
     engines: Engines,
@@ -65,9 +69,23 @@ pub async fn run(
     {
         tracing::info!(part, engine = info.engine, model = info.model, demo = info.demo, hint = info.hint, "in use");
     }
-    let hub = Hub::new(engines, hub_settings(config), Arc::new(NoJournal));
     let (stopping, sockets) = (CancellationToken::new(), TaskTracker::new());
-    let router = router(hub.clone(), native_settings(config), allowed_hosts(config), stopping.clone(), sockets.clone());
+    let store = keeping::open_store(config).await.map_err(io::Error::other)?;
+    tracing::info!(kind = store.kind(), "the store is open");
+    let archive = Archive::start(config, Arc::clone(&store)).map_err(io::Error::other)?;
+    let hub = Hub::new(engines, hub_settings(config), archive.journal());
+    let accounts = keeping::accounts(config, store, address).map_err(io::Error::other)?;
+    let router = router::router(Parts {
+        hub: hub.clone(),
+        native: native_settings(config),
+        accounts: accounts.clone(),
+        archive: archive.clone(),
+        admin: Admin { hub: hub.clone(), models: config.settings.models_dir.clone().into() },
+        manners: keeping::manners(config).map_err(io::Error::other)?,
+        allowed_hosts: allowed_hosts(config),
+        shutdown: stopping.clone(),
+        sockets: sockets.clone(),
+    });
     up(&Server { address, hub: hub.clone() });
 
     let (told, drained) = (stopping.clone(), hub.clone());
@@ -80,10 +98,12 @@ pub async fn run(
         }
         told.cancel();
     };
-    axum::serve(listener, router).with_graceful_shutdown(shutdown).await?;
-    // axum does not wait for upgraded sockets.
+    listen::serve(listener, router, shutdown).await;
+    // Upgraded sockets are not waited for there.
     sockets.close();
     let _ = tokio::time::timeout(DRAIN, sockets.wait()).await;
+    accounts.close(DRAIN).await;
+    archive.finish().await;
     Ok(())
 }
 
@@ -138,7 +158,12 @@ fn native_settings(config: &Config) -> NativeSettings {
         *soft_silence_ms = settings.soft_silence_ms;
         *silence_ms = settings.silence_ms;
     }
-    NativeSettings { allowed_origins: settings.cors_allowed_origins.clone(), defaults, ..NativeSettings::default() }
+    NativeSettings {
+        origins: keeping::origins(config),
+        keep_audio: settings.keeping.keep_audio,
+        defaults,
+        ..NativeSettings::default()
+    }
 }
 
 /// `None`: any host.

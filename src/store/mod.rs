@@ -9,8 +9,8 @@ mod jobs;
 mod open;
 mod people;
 mod rows;
-mod sqlite;
 pub mod spool;
+mod sqlite;
 mod talks;
 mod words;
 
