@@ -123,7 +123,7 @@ fn merged(stored: Vec<TurnRecord>, waiting: Vec<TurnRecord>) -> Vec<TurnRecord> 
 
 fn record_of(turn: Recorded) -> TurnRecord {
     let Recorded { place, turn, revision, mode, at, said, reply } = turn;
-    let title = title_of(&storable(said.text.clone()));
+    let title = title_of(&said.text);
     let (source, spoken) = match said.spoken {
         Some(spoken) => (Source::Voice, Some(spoken)),
         None => (Source::Typed, None),
@@ -141,24 +141,19 @@ fn record_of(turn: Recorded) -> TurnRecord {
         revision,
         at,
         source,
-        text: storable(said.text),
+        text: said.text,
         language: said.language,
         words: spoken.map(|spoken| spoken.words).unwrap_or_default(),
         start_ms,
         end_ms,
         title,
         reply: reply.map(|reply| TurnReply {
-            text: storable(reply.text),
-            heard: storable(reply.heard),
+            text: reply.text,
+            heard: reply.heard,
             interrupted: reply.interrupted,
             timings: reply.timings,
         }),
     }
-}
-
-/// Without NUL, which PostgreSQL does not take; a client can type it, and a model can write it.
-fn storable(text: String) -> String {
-    if text.contains('\0') { text.replace('\0', "") } else { text }
 }
 
 fn exchange_of(turn: TurnRecord) -> Exchange {
