@@ -5,7 +5,7 @@
 use std::{
     ffi::OsString,
     fmt::{self, Write as _},
-    net::{IpAddr, SocketAddr, ToSocketAddrs},
+    net::{SocketAddr, ToSocketAddrs},
     path::PathBuf,
 };
 
@@ -58,8 +58,6 @@ pub struct Config {
     pub settings: Settings,
     /// Where to listen.
     pub bind: SocketAddr,
-    /// `TRUSTED_PROXIES`.
-    pub proxies: Vec<IpAddr>,
     lines: Vec<Line>,
 }
 
@@ -128,9 +126,9 @@ impl Config {
                 settings.bind
             ))
         })?;
-        if !bind.ip().is_loopback() && !settings.open_to_network {
+        if !bind.ip().is_loopback() && !settings.open_to_network && settings.keeping.auth_mode != "required" {
             return Err(ConfigError::new(format!(
-                "error: BIND={bind} would let anyone who reaches this machine use the server\nhint: bind 127.0.0.1 behind a reverse proxy, or say OPEN_TO_NETWORK=true"
+                "error: BIND={bind} would let anyone who reaches this machine use the server\nhint: AUTH_MODE=required asks for accounts; or bind 127.0.0.1 behind a reverse proxy, or say OPEN_TO_NETWORK=true"
             )));
         }
         if settings.soft_silence_ms > settings.silence_ms {
@@ -144,13 +142,7 @@ impl Config {
                 return Err(ConfigError::new(format!("error: {name} must begin with http:// or https://: {url}")));
             }
         }
-        let mut proxies = Vec::new();
-        for text in &settings.keeping.trusted_proxies {
-            proxies.push(text.trim().parse().map_err(|_| {
-                ConfigError::new(format!("error: TRUSTED_PROXIES holds addresses such as 10.0.0.1, not {text}"))
-            })?);
-        }
-        Ok(Self { settings, bind, proxies, lines })
+        Ok(Self { settings, bind, lines })
     }
 
     /// `NAME=value` lines with their source, secrets redacted.
@@ -247,6 +239,7 @@ mod tests {
         let error = parse("aigolos --bind 0.0.0.0:8080").expect_err("nobody said so").to_string();
         assert!(error.contains("OPEN_TO_NETWORK"), "{error}");
         assert!(parse("aigolos --bind 0.0.0.0:8080 --open-to-network true").is_ok());
+        assert!(parse("aigolos --bind 0.0.0.0:8080 --auth-mode required").is_ok());
     }
 
     #[test]

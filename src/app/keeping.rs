@@ -1,90 +1,126 @@
-//! What is kept: opens the store and the spool before it, starts what works on them, and ends it all in order.
+//! Settings become what the store, the accounts and the manners of requests take.
 
-use std::{error::Error, path::PathBuf, sync::Arc, time::Duration};
-
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use super::{
     config::Config,
-    recorder::Recorder,
-    retention::{RetentionSettings, keep_sweeping},
+    manners::{Manners, RateCounter},
 };
-use crate::store::{
-    PostgresServer, Store, StoreSettings, open_when_there,
-    spool::{Spool, SpoolSettings},
+use crate::{
+    account::{
+        AccountSettings, Accounts, AuthMode, SecretKey, Signup,
+        mail::{MailBackend, MailSettings, SmtpSettings},
+    },
+    protocol::origin::Origins,
+    store::{self, PostgresServer, Store, StoreSettings},
 };
 
-/// How long the server waits for a database that starts together with it.
-const DATABASE_WITHIN: Duration = Duration::from_secs(30);
-/// How long what waits may take to be written when the server stops; the rest is written at the next start.
-const WRITTEN_WITHIN: Duration = Duration::from_secs(5);
+/// How long the database may take to be there when the server starts.
+const STORE_WITHIN: Duration = Duration::from_secs(30);
 
-/// The store, and what stands between it and the conversations.
-pub struct Keeping {
-    pub store: Arc<dyn Store>,
-    pub spool: Arc<Spool>,
-    pub recorder: Arc<Recorder>,
-    stop: CancellationToken,
-    tasks: TaskTracker,
+/// Opens the store.
+///
+/// # Errors
+/// The text says what to do.
+pub async fn open_store(config: &Config) -> Result<Arc<dyn Store>, String> {
+    store::open_when_there(&store_settings(config), STORE_WITHIN).await.map_err(|error| error.to_string())
 }
 
-impl Keeping {
-    /// Opens everything; what an earlier run left in the spool is being written from here on.
-    ///
-    /// # Errors
-    /// When the database or the data folder cannot be used; the text says what to do.
-    pub async fn open(config: &Config) -> Result<Self, Box<dyn Error + Send + Sync>> {
-        let store = open_when_there(&store_settings(config), DATABASE_WITHIN).await?;
-        let spool = SpoolSettings {
-            folder: config.settings.data_dir.join("spool"),
-            max_bytes: u64::from(config.settings.keeping.spool_max_mb) * 1_000_000,
-        };
-        let spool = Arc::new(Spool::open(spool)?);
-        let recorder = Arc::new(Recorder::start(Arc::clone(&store), Arc::clone(&spool))?);
-        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        tasks.spawn(Arc::clone(&spool).drain(Arc::clone(&store) as _, stop.clone()));
-        tasks.spawn(keep_sweeping(Arc::clone(&store), retention(config), stop.clone()));
-        Ok(Self { store, spool, recorder, stop, tasks })
-    }
-
-    /// Writes what waits, as far as time allows, and gives the folders back.
-    pub async fn close(self) {
-        if !self.recorder.finish(WRITTEN_WITHIN).await {
-            let waiting = self.spool.report().waiting;
-            tracing::warn!(waiting, "turns wait on disk for the database; they are written at the next start");
+fn store_settings(config: &Config) -> StoreSettings {
+    let keeping = &config.settings.keeping;
+    let server = if !keeping.database_url.is_empty() {
+        PostgresServer::Url(keeping.database_url.clone())
+    } else if !keeping.postgres_db.is_empty() {
+        PostgresServer::Parts {
+            host: keeping.postgres_host.clone(),
+            port: keeping.postgres_port,
+            user: keeping.postgres_user.clone(),
+            password: keeping.postgres_password.clone(),
+            database: keeping.postgres_db.clone(),
         }
-        self.stop.cancel();
-        self.tasks.close();
-        self.tasks.wait().await;
-        self.spool.close();
-    }
+    } else {
+        return StoreSettings::Sqlite { folder: config.settings.data_dir.clone() };
+    };
+    StoreSettings::Postgres { server, connections: keeping.database_connections }
 }
 
-/// Which database the settings mean.
-pub fn store_settings(config: &Config) -> StoreSettings {
-    let settings = &config.settings.keeping;
-    let postgres = |server| StoreSettings::Postgres { server, connections: settings.database_connections };
-    if !settings.database_url.is_empty() {
-        return postgres(PostgresServer::Url(settings.database_url.clone()));
-    }
-    if settings.postgres_db.is_empty() {
-        return StoreSettings::Sqlite { folder: PathBuf::clone(&config.settings.data_dir) };
-    }
-    postgres(PostgresServer::Parts {
-        host: settings.postgres_host.clone(),
-        port: settings.postgres_port,
-        user: settings.postgres_user.clone(),
-        password: settings.postgres_password.clone(),
-        database: settings.postgres_db.clone(),
+/// The accounts in `store`; `address`: where the server listens, for links unless PUBLIC_URL says better.
+///
+/// # Errors
+/// The text says what to do.
+pub fn accounts(config: &Config, store: Arc<dyn Store>, address: SocketAddr) -> Result<Accounts, String> {
+    let keeping = &config.settings.keeping;
+    let public_url = if !keeping.public_url.is_empty() {
+        keeping.public_url.trim_end_matches('/').to_owned()
+    } else if address.ip().is_unspecified() {
+        format!("http://localhost:{}", address.port())
+    } else {
+        format!("http://{address}")
+    };
+    let settings = AccountSettings {
+        mode: if keeping.auth_mode == "required" { AuthMode::Required } else { AuthMode::Open },
+        signup: match keeping.signup.as_str() {
+            "invitation" => Signup::Invitation,
+            "closed" => Signup::Closed,
+            _ => Signup::Open,
+        },
+        session: Duration::from_hours(24 * u64::from(keeping.session_days)),
+        secure_cookies: match keeping.cookie_secure.as_str() {
+            "auto" => public_url.starts_with("https://"),
+            secure => secure == "true",
+        },
+        public_url,
+        ..AccountSettings::default()
+    };
+    let key = SecretKey::load(&keeping.secret_key, &config.settings.data_dir)?;
+    Accounts::new(store, settings, key, &mail_settings(config))
+}
+
+fn mail_settings(config: &Config) -> MailSettings {
+    let keeping = &config.settings.keeping;
+    let backend = match keeping.email_backend.as_str() {
+        "smtp" => MailBackend::Smtp(SmtpSettings {
+            host: keeping.email_host.clone(),
+            port: keeping.email_port,
+            tls: keeping.email_use_tls,
+            user: keeping.email_host_user.clone(),
+            password: keeping.email_host_password.clone(),
+            trusted: None,
+        }),
+        "file" => MailBackend::File(config.settings.data_dir.join("mail")),
+        _ => MailBackend::Console,
+    };
+    MailSettings { backend, from: keeping.email_from.clone() }
+}
+
+/// Whose pages may use the server.
+pub fn origins(config: &Config) -> Origins {
+    let settings = &config.settings;
+    let own = &settings.keeping.public_url;
+    Origins { own: (!own.is_empty()).then(|| own.clone()), allowed: settings.cors_allowed_origins.clone() }
+}
+
+/// How requests are treated.
+///
+/// # Errors
+/// The text names the setting.
+pub fn manners(config: &Config) -> Result<Manners, String> {
+    let keeping = &config.settings.keeping;
+    let counter =
+        if keeping.redis_url.is_empty() { RateCounter::own() } else { RateCounter::shared(&keeping.redis_url)? };
+    let proxies: Result<Vec<_>, String> = keeping
+        .trusted_proxies
+        .iter()
+        .map(|text| {
+            text.parse().map_err(|_| format!("TRUSTED_PROXIES: not an address: {text}\nhint: 10.0.0.1,10.0.0.2"))
+        })
+        .collect();
+    Ok(Manners {
+        counter: Arc::new(counter),
+        limit: keeping.rate_limit,
+        limit_auth: keeping.rate_limit_auth,
+        timeout: Duration::from_secs(keeping.request_timeout),
+        proxies: proxies?.into(),
+        origins: config.settings.cors_allowed_origins.clone(),
     })
-}
-
-fn retention(config: &Config) -> RetentionSettings {
-    let settings = &config.settings.keeping;
-    let days = |days: u32| (days > 0).then_some(days);
-    RetentionSettings {
-        days: days(settings.retention_days),
-        audio_days: days(settings.audio_retention_days),
-        job_days: settings.job_retention_days,
-    }
 }

@@ -1,5 +1,6 @@
 //! The top floor: configuration, the choice of engines, the router, and the commands.
 
+mod archive;
 mod check;
 mod commands;
 pub mod config;

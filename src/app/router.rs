@@ -1,7 +1,5 @@
 //! Every URL on one screen, and what all of them share.
 
-use std::{path::PathBuf, sync::Arc};
-
 use axum::{
     Router,
     extract::{DefaultBodyLimit, Request, State},
@@ -17,75 +15,79 @@ use tower_http::{
     },
     set_header::SetResponseHeaderLayer,
 };
-use utoipa::OpenApi;
+use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 
 use super::{
+    archive::Archive,
     health::{self, Health},
     manners::{self, Manners},
-    openapi::{self, Description},
+    openapi,
 };
 use crate::{
+    account::Accounts,
     conversation::hub::Hub,
     page,
     protocol::{
         error::{ApiError, Code},
+        identity,
         native::{self, routes::NativeSettings},
         rest::{self, admin::Admin},
     },
-    store::{Store, spool::Spool},
 };
-
-/// The longest JSON body, in bytes; a text of `MAX_TEXT_CHARS` fits four times over.
-const MAX_JSON: usize = 1024 * 1024;
 
 /// Only what the server itself serves; sockets to itself; worklets and inline data for icons.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; media-src 'self' blob:; \
      object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
-/// What the routes stand on.
+/// The longest JSON body, in bytes; a text of `MAX_TEXT_CHARS` fits four times over.
+const MAX_JSON: usize = 1024 * 1024;
+
+/// What the routes need.
 pub struct Parts {
     pub hub: Hub,
-    pub store: Arc<dyn Store>,
-    pub spool: Arc<Spool>,
-    pub manners: Manners,
     pub native: NativeSettings,
-    pub models: PathBuf,
+    pub accounts: Accounts,
+    pub archive: Archive,
+    pub admin: Admin,
+    pub manners: Manners,
     /// Names the server answers to besides this machine's own; `None`: any.
     pub allowed_hosts: Option<Vec<String>>,
-    /// Cancelled when the server stops.
     pub shutdown: CancellationToken,
-    /// Counts WebSockets.
     pub sockets: TaskTracker,
 }
 
 /// The whole server.
 pub fn router(parts: Parts) -> Router {
-    let Parts { hub, store, spool, manners, native, models, allowed_hosts, shutdown, sockets } = parts;
+    let Parts { hub, native, accounts, archive, admin, manners, allowed_hosts, shutdown, sockets } = parts;
     let header = |name: HeaderName, value: &'static str| {
         SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
     };
-    let (interface, description) = OpenApiRouter::with_openapi(Description::openapi())
-        .merge(health::router(Health::new(hub.clone(), Arc::clone(&store), spool, shutdown.clone())))
-        .merge(rest::admin::router(Admin { hub: hub.clone(), models: Arc::new(models) }))
+    let (interface, description) = OpenApiRouter::with_openapi(openapi::Description::openapi())
+        .merge(health::router(Health::new(hub.clone(), archive.clone(), shutdown.clone()))) // /api/health/
+        .merge(rest::auth::router(accounts.clone())) // /api/auth/
+        .merge(rest::keys::router(accounts.clone())) // /api/keys/
+        .merge(rest::admin_users::router(accounts.clone())) // /api/admin/users
+        .merge(rest::admin::router(admin)) // /api/admin/
+        .merge(rest::conversations::router(archive.store())) // /api/conversations/
         .layer(DefaultBodyLimit::max(MAX_JSON))
         .split_for_parts();
+    let origins = native.origins.clone();
     let routes = Router::new()
-        .merge(page::router()) // GET /  /static/{path}
-        .merge(interface) // /api/...
-        .merge(openapi::router(openapi::with_layers(description))) // GET /api/openapi.json  /api/docs/
+        .merge(page::router()) // GET / /static/{path}
+        .merge(interface)
+        .merge(openapi::router(openapi::with_layers(description))) // GET /api/openapi.json /api/docs/
         .layer(CompressionLayer::new().compress_when(worth_it()))
         .merge(native::routes::router(hub, native, shutdown, sockets)) // GET /ws
         .fallback(async || manners::nothing_here())
         .method_not_allowed_fallback(async || manners::wrong_method());
-    let routes = manners.inner(routes);
-    manners
-        .outer(routes)
+    let known = identity::layer(manners.inner(routes), accounts, origins)
         .layer(header(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
         .layer(header(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(header(header::REFERRER_POLICY, "no-referrer"))
         .layer(header(HeaderName::from_static("permissions-policy"), "microphone=(self), camera=(), geolocation=()"))
-        .layer(middleware::from_fn_with_state(allowed_hosts, own_host))
+        .layer(middleware::from_fn_with_state(allowed_hosts, own_host));
+    manners.outer(known)
 }
 
 /// Text and the like; not sound, which is compressed already, and not events, which must leave at once.

@@ -6,12 +6,10 @@ use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
+    archive::Archive,
     config::Config,
-    engines,
-    keeping::Keeping,
-    listen,
-    manners::{Manners, RateCounter},
-    router::{Parts, router},
+    engines, keeping, listen,
+    router::{self, Parts},
 };
 use crate::{
     conversation::{
@@ -22,7 +20,7 @@ use crate::{
         transcript::TranscriptSettings,
     },
     engine::Engines,
-    protocol::native::routes::NativeSettings,
+    protocol::{native::routes::NativeSettings, rest::admin::Admin},
 };
 
 /// How long open sessions may take to say goodbye.
@@ -57,7 +55,7 @@ pub async fn serve(config: Config) -> Result<ExitCode, Box<dyn std::error::Error
 /// when requests are accepted.
 ///
 /// # Errors
-/// When the listener breaks.
+/// When the store or a setting cannot be used; the text says what to do.
 pub async fn run(
     config: &Config,
     engines: Engines,
@@ -71,16 +69,19 @@ pub async fn run(
     {
         tracing::info!(part, engine = info.engine, model = info.model, demo = info.demo, hint = info.hint, "in use");
     }
-    let keeping = Keeping::open(config).await.map_err(io::Error::other)?;
-    let hub = Hub::new(engines, hub_settings(config), keeping.recorder.clone());
     let (stopping, sockets) = (CancellationToken::new(), TaskTracker::new());
-    let router = router(Parts {
+    let store = keeping::open_store(config).await.map_err(io::Error::other)?;
+    tracing::info!(kind = store.kind(), "the store is open");
+    let archive = Archive::start(config, Arc::clone(&store)).map_err(io::Error::other)?;
+    let hub = Hub::new(engines, hub_settings(config), archive.journal());
+    let accounts = keeping::accounts(config, store, address).map_err(io::Error::other)?;
+    let router = router::router(Parts {
         hub: hub.clone(),
-        store: keeping.store.clone(),
-        spool: keeping.spool.clone(),
-        manners: manners(config).map_err(io::Error::other)?,
         native: native_settings(config),
-        models: config.settings.models_dir.clone(),
+        accounts: accounts.clone(),
+        archive: archive.clone(),
+        admin: Admin { hub: hub.clone(), models: config.settings.models_dir.clone().into() },
+        manners: keeping::manners(config).map_err(io::Error::other)?,
         allowed_hosts: allowed_hosts(config),
         shutdown: stopping.clone(),
         sockets: sockets.clone(),
@@ -98,10 +99,11 @@ pub async fn run(
         told.cancel();
     };
     listen::serve(listener, router, shutdown).await;
-    // Upgraded sockets are waited for apart.
+    // Upgraded sockets are not waited for there.
     sockets.close();
     let _ = tokio::time::timeout(DRAIN, sockets.wait()).await;
-    keeping.close().await;
+    accounts.close(DRAIN).await;
+    archive.finish().await;
     Ok(())
 }
 
@@ -143,20 +145,6 @@ fn hub_settings(config: &Config) -> HubSettings {
     }
 }
 
-fn manners(config: &Config) -> Result<Manners, String> {
-    let settings = &config.settings.keeping;
-    let counter =
-        if settings.redis_url.is_empty() { RateCounter::own() } else { RateCounter::shared(&settings.redis_url)? };
-    Ok(Manners {
-        counter: Arc::new(counter),
-        limit: settings.rate_limit,
-        limit_auth: settings.rate_limit_auth,
-        timeout: Duration::from_secs(settings.request_timeout),
-        proxies: config.proxies.clone().into(),
-        origins: config.settings.cors_allowed_origins.clone(),
-    })
-}
-
 fn native_settings(config: &Config) -> NativeSettings {
     let settings = &config.settings;
     let some = |text: &str| (!text.is_empty() && text != "auto").then(|| text.to_owned());
@@ -170,7 +158,12 @@ fn native_settings(config: &Config) -> NativeSettings {
         *soft_silence_ms = settings.soft_silence_ms;
         *silence_ms = settings.silence_ms;
     }
-    NativeSettings { allowed_origins: settings.cors_allowed_origins.clone(), defaults, ..NativeSettings::default() }
+    NativeSettings {
+        origins: keeping::origins(config),
+        keep_audio: settings.keeping.keep_audio,
+        defaults,
+        ..NativeSettings::default()
+    }
 }
 
 /// `None`: any host.

@@ -17,6 +17,7 @@ use aigolos::{
         socket::SocketSettings,
     },
 };
+use axum::Extension;
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::{
@@ -46,7 +47,7 @@ struct Server {
 async fn server(hub: HubSettings, native: NativeSettings) -> Server {
     let hub = Hub::new(looks::engines(), hub, Arc::new(NoJournal));
     let (shutdown, sockets) = (CancellationToken::new(), TaskTracker::new());
-    let router = router(hub.clone(), native, shutdown.clone(), sockets.clone());
+    let router = router(hub.clone(), native, shutdown.clone(), sockets.clone()).layer(Extension(looks::anybody()));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let url = format!("ws://{}/ws", listener.local_addr().expect("it is bound"));
     tokio::spawn(async move { axum::serve(listener, router).await });
