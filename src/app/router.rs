@@ -42,7 +42,7 @@ pub fn router(
         .route("/api/health/ready", get(health::ready))
         .with_state(health::Health::new(hub.clone(), shutdown.clone()));
     Router::new()
-        .merge(page::router()) // GET /  /static/{path}
+        .merge(page::router(page::PageSettings::default())) // GET /  /static/{path}
         .merge(health)
         .layer(CompressionLayer::new())
         .merge(native::routes::router(hub, native, shutdown, sockets)) // GET /ws
