@@ -84,10 +84,6 @@ impl Manners {
     }
 }
 
-/// The request's name, kept with it.
-#[derive(Debug, Clone)]
-pub struct RequestId(pub String);
-
 /// Names the request, finds where it comes from, and tells failures in the reader's language with that name.
 async fn named(State(manners): State<Manners>, mut request: Request, next: Next) -> Response {
     let id = given_id(request.headers()).unwrap_or_else(|| Uuid::now_v7().to_string());
@@ -96,7 +92,6 @@ async fn named(State(manners): State<Manners>, mut request: Request, next: Next)
         let address = ClientAddress::of(peer, request.headers(), &manners.proxies);
         request.extensions_mut().insert(address);
     }
-    request.extensions_mut().insert(RequestId(id.clone()));
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let language = client::language(request.headers(), None);
     let span = tracing::info_span!("request", request.id = %id);
