@@ -11,6 +11,7 @@ use std::{
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, parser::ValueSource};
 
+use super::commands::user::UserAction;
 pub use super::settings::Settings;
 
 /// A self-hosted realtime voice server. Without a command it serves.
@@ -49,6 +50,11 @@ pub enum Action {
         /// A voice id; `aigolos check` lists them
         #[arg(long)]
         voice: Option<String>,
+    },
+    /// Make, list, lock and delete accounts
+    User {
+        #[command(subcommand)]
+        action: UserAction,
     },
 }
 
@@ -126,9 +132,9 @@ impl Config {
                 settings.bind
             ))
         })?;
-        if !bind.ip().is_loopback() && !settings.open_to_network {
+        if !bind.ip().is_loopback() && !settings.open_to_network && settings.keeping.auth_mode != "required" {
             return Err(ConfigError::new(format!(
-                "error: BIND={bind} would let anyone who reaches this machine use the server\nhint: bind 127.0.0.1 behind a reverse proxy, or say OPEN_TO_NETWORK=true"
+                "error: BIND={bind} would let anyone who reaches this machine use the server\nhint: AUTH_MODE=required asks for accounts; or bind 127.0.0.1 behind a reverse proxy, or say OPEN_TO_NETWORK=true"
             )));
         }
         if settings.soft_silence_ms > settings.silence_ms {
@@ -166,7 +172,10 @@ pub fn names() -> Vec<String> {
 
 fn lines(command: &clap::Command, matches: &clap::ArgMatches) -> Vec<Line> {
     // Flags may stand behind the subcommand too; there they count.
-    let deepest = matches.subcommand().map_or(matches, |(_, inner)| inner);
+    let mut deepest = matches;
+    while let Some((_, inner)) = deepest.subcommand() {
+        deepest = inner;
+    }
     command
         .get_arguments()
         .filter_map(|arg| {
@@ -239,6 +248,7 @@ mod tests {
         let error = parse("aigolos --bind 0.0.0.0:8080").expect_err("nobody said so").to_string();
         assert!(error.contains("OPEN_TO_NETWORK"), "{error}");
         assert!(parse("aigolos --bind 0.0.0.0:8080 --open-to-network true").is_ok());
+        assert!(parse("aigolos --bind 0.0.0.0:8080 --auth-mode required").is_ok());
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod open;
 mod people;
 mod postgres;
 mod rows;
+pub mod spool;
 mod sqlite;
 mod talks;
 mod words;

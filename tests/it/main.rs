@@ -1,5 +1,6 @@
 //! The integration tests: one binary, a module per behaviour.
 
+mod accounts;
 mod chat_ollama;
 mod chat_openai;
 mod daemon;
