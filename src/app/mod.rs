@@ -5,6 +5,8 @@ mod commands;
 pub mod config;
 mod engines;
 mod health;
+mod keeping;
+mod listen;
 mod manners;
 mod openapi;
 mod router;
@@ -15,7 +17,6 @@ mod telemetry;
 use std::process::ExitCode;
 
 pub use engines::engines;
-pub use router::router;
 pub use serve::{Server, run};
 
 use self::config::{Action, Config};

@@ -10,14 +10,23 @@ use axum::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower_http::{compression::CompressionLayer, set_header::SetResponseHeaderLayer};
+use utoipa::OpenApi as _;
+use utoipa_axum::router::OpenApiRouter;
 
-use super::health;
+use super::{
+    health,
+    manners::{self, Manners},
+    openapi,
+};
 use crate::{
+    account::Accounts,
     conversation::hub::Hub,
     page,
     protocol::{
         error::{ApiError, Code},
+        identity,
         native::{self, routes::NativeSettings},
+        rest::{self, admin::Admin},
     },
 };
 
@@ -25,14 +34,22 @@ use crate::{
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; media-src 'self' blob:; \
      object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
-/// The whole server. `allowed_hosts`: names it answers to besides this machine's own; `None`: any.
-pub fn router(
-    hub: Hub,
-    native: NativeSettings,
-    allowed_hosts: Option<Vec<String>>,
-    shutdown: CancellationToken,
-    sockets: TaskTracker,
-) -> Router {
+/// What the routes need.
+pub struct Parts {
+    pub hub: Hub,
+    pub native: NativeSettings,
+    pub accounts: Accounts,
+    pub admin: Admin,
+    pub manners: Manners,
+    /// Names the server answers to besides this machine's own; `None`: any.
+    pub allowed_hosts: Option<Vec<String>>,
+    pub shutdown: CancellationToken,
+    pub sockets: TaskTracker,
+}
+
+/// The whole server.
+pub fn router(parts: Parts) -> Router {
+    let Parts { hub, native, accounts, admin, manners, allowed_hosts, shutdown, sockets } = parts;
     let header = |name: HeaderName, value: &'static str| {
         SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
     };
@@ -41,16 +58,29 @@ pub fn router(
         .route("/api/health/live", get(health::live))
         .route("/api/health/ready", get(health::ready))
         .with_state(health::Health::new(hub.clone(), shutdown.clone()));
-    Router::new()
-        .merge(page::router()) // GET /  /static/{path}
+    let (interface, description) = OpenApiRouter::with_openapi(openapi::Description::openapi())
+        .merge(rest::auth::router(accounts.clone())) // /api/auth/
+        .merge(rest::keys::router(accounts.clone())) // /api/keys/
+        .merge(rest::admin_users::router(accounts.clone())) // /api/admin/users
+        .merge(rest::admin::router(admin)) // /api/admin/
+        .split_for_parts();
+    let origins = native.origins.clone();
+    let routes = Router::new()
+        .merge(page::router()) // GET / /static/{path}
+        .merge(interface)
+        .merge(openapi::router(openapi::with_layers(description))) // GET /api/openapi.json /api/docs/
         .merge(health)
         .layer(CompressionLayer::new())
         .merge(native::routes::router(hub, native, shutdown, sockets)) // GET /ws
+        .fallback(async || manners::nothing_here())
+        .method_not_allowed_fallback(async || manners::wrong_method());
+    let known = identity::layer(manners.inner(routes), accounts, origins)
         .layer(header(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
         .layer(header(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(header(header::REFERRER_POLICY, "no-referrer"))
         .layer(header(HeaderName::from_static("permissions-policy"), "microphone=(self), camera=(), geolocation=()"))
-        .layer(middleware::from_fn_with_state(allowed_hosts, own_host))
+        .layer(middleware::from_fn_with_state(allowed_hosts, own_host));
+    manners.outer(known)
 }
 
 /// Refuses requests that were meant for another name. Without it, a page whose name is pointed at 127.0.0.1 could talk

@@ -1,6 +1,7 @@
 //! What a client is told when something goes wrong: the one `IntoResponse` for failures and the one place that makes
 //! WebSocket error events. Every floor below has its own error type; here they become a [`Code`] with a hint.
 
+mod account;
 mod russian;
 
 use axum::{

@@ -20,15 +20,18 @@ use super::{
     wire::{ClientEvent, Incoming, ServerEvent},
 };
 use crate::{
+    account::Identity,
     audio::Encoding,
     conversation::{
         hub::{Attachment, Hub},
-        message::CloseReason,
+        message::{CloseReason, Mode},
     },
     protocol::{
+        caller::Caller,
         error::{ApiError, Code, ErrorEvent},
         socket::{self, Reader, Received, WriteError, Writer, close},
     },
+    store::Scope,
 };
 
 /// How long each of the last words to a socket may take.
@@ -45,11 +48,11 @@ pub struct Server {
     pub shutdown: CancellationToken,
 }
 
-/// Serves `socket` until it ends. `waiting` is given back once a session has started.
-pub async fn serve(server: Server, socket: WebSocket, waiting: OwnedSemaphorePermit) {
+/// Serves `socket` of `identity` until it ends. `waiting` is given back once a session has started.
+pub async fn serve(server: Server, identity: Identity, socket: WebSocket, waiting: OwnedSemaphorePermit) {
     let (mut reader, mut writer) = socket::split(socket, &server.settings.socket, Some(server.settings.start_within));
     let opened = tokio::select! {
-        opened = open(&server, &mut reader, &mut writer) => opened,
+        opened = open(&server, &identity, &mut reader, &mut writer) => opened,
         () = server.shutdown.cancelled() => Err(Some(Parting::new(ApiError::shutting_down(), close::GOING_AWAY))),
     };
     drop(waiting);
@@ -83,7 +86,12 @@ impl Parting {
 }
 
 /// Waits for a `session.start` that can be followed, and answers it. `Err(None)`: the socket is gone.
-async fn open(server: &Server, reader: &mut Reader, writer: &mut Writer) -> Result<Session, Option<Parting>> {
+async fn open(
+    server: &Server,
+    identity: &Identity,
+    reader: &mut Reader,
+    writer: &mut Writer,
+) -> Result<Session, Option<Parting>> {
     let settings = &server.settings;
     let patience = patience(server);
     let mut told_of_audio = false;
@@ -104,7 +112,7 @@ async fn open(server: &Server, reader: &mut Reader, writer: &mut Writer) -> Resu
             Received::Hasty { text, wait } => (ClientEvent::parse(&text).id, ApiError::rate_limited(wait)),
             Received::Text(text) => {
                 let Incoming { id, event } = ClientEvent::parse(&text);
-                match event.and_then(|event| Session::begin(server, event)) {
+                match event.and_then(|event| Session::begin(server, identity, event)) {
                     Ok(session) => {
                         let written = write(writer, &session.ready(server), patience).await;
                         return written.map(|()| session).map_err(|_| None);
@@ -126,6 +134,16 @@ async fn open(server: &Server, reader: &mut Reader, writer: &mut Writer) -> Resu
             return Err(None);
         }
     }
+}
+
+/// A conversation takes all that a key can open, a dictation recognition alone.
+fn may(identity: &Identity, mode: Mode) -> Result<(), ApiError> {
+    let scopes: &[Scope] = match mode {
+        Mode::Converse => &[Scope::Asr, Scope::Llm, Scope::Tts],
+        Mode::Transcribe => &[Scope::Asr],
+    };
+    let caller = Caller(identity.clone());
+    scopes.iter().try_for_each(|&scope| caller.needs(scope).map(drop))
 }
 
 fn not_started() -> ApiError {
@@ -157,7 +175,7 @@ enum Ending {
 }
 
 impl Session {
-    fn begin(server: &Server, event: ClientEvent) -> Result<Self, ApiError> {
+    fn begin(server: &Server, identity: &Identity, event: ClientEvent) -> Result<Self, ApiError> {
         let ClientEvent::SessionStart(event) = event else {
             return Err(not_started());
         };
@@ -169,9 +187,13 @@ impl Session {
             max_text_chars: server.settings.max_text_chars,
         };
         let start = translate::start(*event, &offer)?;
-        let attachment = match start.resume {
-            Some(resume) => server.hub.resume(resume.session_id, resume.last_seq)?,
-            None => server.hub.start(start.options, start.conversation)?,
+        let attachment = if let Some(resume) = start.resume {
+            let attachment = server.hub.resume(resume.session_id, resume.last_seq)?;
+            may(identity, attachment.options().mode)?;
+            attachment
+        } else {
+            may(identity, start.options.mode)?;
+            server.hub.start(start.options, start.conversation)?
         };
         Ok(Self { attachment, input: start.input, output: start.output, offer })
     }
