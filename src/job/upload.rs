@@ -73,6 +73,12 @@ impl Upload {
         Ok(Self { id, user, name: name.to_owned(), bytes: 0, slot: Some(slot), path: Some(path), most, file })
     }
 
+    /// The id of the job it is to become.
+    #[must_use]
+    pub fn id(&self) -> JobId {
+        self.id
+    }
+
     /// Takes more of the file.
     ///
     /// # Errors
