@@ -9,30 +9,38 @@ use axum::{
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
+use super::archive::{Archive, StoreHealth, StoreState};
 use crate::{conversation::hub::Hub, engine::EngineInfo};
 
 /// What the handlers need.
 #[derive(Clone)]
 pub struct Health {
     hub: Hub,
+    archive: Archive,
     shutdown: CancellationToken,
 }
 
 impl Health {
-    pub fn new(hub: Hub, shutdown: CancellationToken) -> Self {
-        Self { hub, shutdown }
+    pub fn new(hub: Hub, archive: Archive, shutdown: CancellationToken) -> Self {
+        Self { hub, archive, shutdown }
     }
 }
 
 /// The body of the report.
 #[derive(Debug, Serialize)]
 pub struct Report {
-    /// `ok` or `stopping`.
+    /// `ok`, `degraded` (it serves, and something is missing) or `stopping`.
     status: &'static str,
     version: &'static str,
     sessions: usize,
     max_sessions: usize,
     engines: Engines,
+    parts: Parts,
+}
+
+#[derive(Debug, Serialize)]
+struct Parts {
+    store: StoreHealth,
 }
 
 #[derive(Debug, Serialize)]
@@ -46,13 +54,19 @@ struct Engines {
 pub async fn report(State(health): State<Health>) -> Json<Report> {
     let engines = health.hub.engines();
     let (asr, llm, tts) = (engines.recognizer.info(), engines.chat.info(), engines.speech.info());
-    let status = if health.shutdown.is_cancelled() { "stopping" } else { "ok" };
+    let store = health.archive.health().await;
+    let status = match store.state {
+        _ if health.shutdown.is_cancelled() => "stopping",
+        StoreState::Ok => "ok",
+        StoreState::Away | StoreState::CatchingUp => "degraded",
+    };
     Json(Report {
         status,
         version: env!("CARGO_PKG_VERSION"),
         sessions: health.hub.sessions(),
         max_sessions: health.hub.settings().max_sessions,
         engines: Engines { vad: engines.detector_name, asr, llm, tts },
+        parts: Parts { store },
     })
 }
 

@@ -1,5 +1,6 @@
 //! The top floor: configuration, the choice of engines, the router, and the commands.
 
+mod archive;
 mod check;
 mod commands;
 pub mod config;
@@ -9,6 +10,8 @@ mod keeping;
 mod listen;
 mod manners;
 mod openapi;
+mod recorder;
+mod retention;
 mod router;
 mod serve;
 mod settings;

@@ -14,6 +14,7 @@ use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 
 use super::{
+    archive::Archive,
     health,
     manners::{self, Manners},
     openapi,
@@ -39,6 +40,7 @@ pub struct Parts {
     pub hub: Hub,
     pub native: NativeSettings,
     pub accounts: Accounts,
+    pub archive: Archive,
     pub admin: Admin,
     pub manners: Manners,
     /// Names the server answers to besides this machine's own; `None`: any.
@@ -49,7 +51,7 @@ pub struct Parts {
 
 /// The whole server.
 pub fn router(parts: Parts) -> Router {
-    let Parts { hub, native, accounts, admin, manners, allowed_hosts, shutdown, sockets } = parts;
+    let Parts { hub, native, accounts, archive, admin, manners, allowed_hosts, shutdown, sockets } = parts;
     let header = |name: HeaderName, value: &'static str| {
         SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
     };
@@ -57,12 +59,13 @@ pub fn router(parts: Parts) -> Router {
         .route("/api/health/", get(health::report))
         .route("/api/health/live", get(health::live))
         .route("/api/health/ready", get(health::ready))
-        .with_state(health::Health::new(hub.clone(), shutdown.clone()));
+        .with_state(health::Health::new(hub.clone(), archive.clone(), shutdown.clone()));
     let (interface, description) = OpenApiRouter::with_openapi(openapi::Description::openapi())
         .merge(rest::auth::router(accounts.clone())) // /api/auth/
         .merge(rest::keys::router(accounts.clone())) // /api/keys/
         .merge(rest::admin_users::router(accounts.clone())) // /api/admin/users
         .merge(rest::admin::router(admin)) // /api/admin/
+        .merge(rest::conversations::router(archive.store())) // /api/conversations/
         .split_for_parts();
     let origins = native.origins.clone();
     let routes = Router::new()

@@ -1,11 +1,12 @@
 //! `aigolos serve`: binds, says where, serves until it is told to stop, and lets sessions end properly.
 
-use std::{future::Future, io, net::SocketAddr, process::ExitCode, time::Duration};
+use std::{future::Future, io, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
+    archive::Archive,
     config::Config,
     engines, keeping, listen,
     router::{self, Parts},
@@ -68,15 +69,17 @@ pub async fn run(
     {
         tracing::info!(part, engine = info.engine, model = info.model, demo = info.demo, hint = info.hint, "in use");
     }
-    let hub = Hub::new(engines, hub_settings(config));
     let (stopping, sockets) = (CancellationToken::new(), TaskTracker::new());
     let store = keeping::open_store(config).await.map_err(io::Error::other)?;
     tracing::info!(kind = store.kind(), "the store is open");
+    let archive = Archive::start(config, Arc::clone(&store)).map_err(io::Error::other)?;
+    let hub = Hub::new(engines, hub_settings(config), archive.journal());
     let accounts = keeping::accounts(config, store, address).map_err(io::Error::other)?;
     let router = router::router(Parts {
         hub: hub.clone(),
         native: native_settings(config),
         accounts: accounts.clone(),
+        archive: archive.clone(),
         admin: Admin { hub: hub.clone(), models: config.settings.models_dir.clone().into() },
         manners: keeping::manners(config).map_err(io::Error::other)?,
         allowed_hosts: allowed_hosts(config),
@@ -100,6 +103,7 @@ pub async fn run(
     sockets.close();
     let _ = tokio::time::timeout(DRAIN, sockets.wait()).await;
     accounts.close(DRAIN).await;
+    archive.finish().await;
     Ok(())
 }
 
@@ -154,7 +158,12 @@ fn native_settings(config: &Config) -> NativeSettings {
         *soft_silence_ms = settings.soft_silence_ms;
         *silence_ms = settings.silence_ms;
     }
-    NativeSettings { origins: keeping::origins(config), defaults, ..NativeSettings::default() }
+    NativeSettings {
+        origins: keeping::origins(config),
+        keep_audio: settings.keeping.keep_audio,
+        defaults,
+        ..NativeSettings::default()
+    }
 }
 
 /// `None`: any host.

@@ -209,6 +209,11 @@ impl ApiError {
     }
 
     #[must_use]
+    pub fn revoked() -> Self {
+        Self::new(Code::Forbidden, "this session was ended by the server", "log in again, or ask the operator")
+    }
+
+    #[must_use]
     pub fn idle(after: std::time::Duration) -> Self {
         Self::new(Code::Idle, format!("nothing came for {} s", after.as_secs()), "connect again when there is sound")
     }

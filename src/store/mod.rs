@@ -9,6 +9,7 @@ mod jobs;
 mod open;
 mod people;
 mod rows;
+pub mod spool;
 mod sqlite;
 mod talks;
 mod words;

@@ -38,6 +38,8 @@ pub struct NativeSettings {
     pub start_within: Duration,
     /// Sockets that have not started their session yet. Full: a new one is refused before the upgrade.
     pub max_waiting: usize,
+    /// Whether the sound of conversations is kept where there are no accounts.
+    pub keep_audio: bool,
     /// What a session gets that wishes for nothing: language, voice and the rest.
     pub defaults: SessionOptions,
 }
@@ -50,6 +52,7 @@ impl Default for NativeSettings {
             max_text_chars: 5_000,
             start_within: Duration::from_secs(15),
             max_waiting: 256,
+            keep_audio: false,
             defaults: SessionOptions::default(),
         }
     }

@@ -24,6 +24,7 @@ use crate::{
     audio::Encoding,
     conversation::{
         hub::{Attachment, Hub},
+        journal::Owner,
         message::{CloseReason, Mode},
     },
     protocol::{
@@ -112,7 +113,11 @@ async fn open(
             Received::Hasty { text, wait } => (ClientEvent::parse(&text).id, ApiError::rate_limited(wait)),
             Received::Text(text) => {
                 let Incoming { id, event } = ClientEvent::parse(&text);
-                match event.and_then(|event| Session::begin(server, identity, event)) {
+                let begun = match event {
+                    Ok(event) => Session::begin(server, identity, event).await,
+                    Err(error) => Err(error),
+                };
+                match begun {
                     Ok(session) => {
                         let written = write(writer, &session.ready(server), patience).await;
                         return written.map(|()| session).map_err(|_| None);
@@ -175,7 +180,7 @@ enum Ending {
 }
 
 impl Session {
-    fn begin(server: &Server, identity: &Identity, event: ClientEvent) -> Result<Self, ApiError> {
+    async fn begin(server: &Server, identity: &Identity, event: ClientEvent) -> Result<Self, ApiError> {
         let ClientEvent::SessionStart(event) = event else {
             return Err(not_started());
         };
@@ -187,13 +192,14 @@ impl Session {
             max_text_chars: server.settings.max_text_chars,
         };
         let start = translate::start(*event, &offer)?;
+        let owner = owner(identity, server.settings.keep_audio);
         let attachment = if let Some(resume) = start.resume {
-            let attachment = server.hub.resume(resume.session_id, resume.last_seq)?;
+            let attachment = server.hub.resume(owner.user, resume.session_id, resume.last_seq)?;
             may(identity, attachment.options().mode)?;
             attachment
         } else {
             may(identity, start.options.mode)?;
-            server.hub.start(start.options, start.conversation)?
+            server.hub.start(owner, start.options, start.conversation).await?
         };
         Ok(Self { attachment, input: start.input, output: start.output, offer })
     }
@@ -262,6 +268,7 @@ async fn say_goodbye(server: &Server, ending: Ending, attachment: Attachment, re
             CloseReason::Abandoned => (None, close::NORMAL, "abandoned"),
             CloseReason::Idle => (Some(ApiError::idle(settings.idle_timeout)), close::IDLE, "idle"),
             CloseReason::SlowReader => (slow_reader(), close::SLOW_READER, "slow_reader"),
+            CloseReason::Revoked => (Some(ApiError::revoked()), close::REVOKED, "revoked"),
             CloseReason::Shutdown => (Some(ApiError::shutting_down()), close::GOING_AWAY, "shutting_down"),
         },
     };
@@ -288,4 +295,10 @@ async fn say_goodbye(server: &Server, ending: Ending, attachment: Attachment, re
 async fn write(writer: &mut Writer, event: &ServerEvent, patience: Duration) -> Result<(), WriteError> {
     let text = serde_json::to_string(event).expect("events are structs of strings, numbers and lists");
     writer.write(Message::Text(text.into()), patience).await
+}
+
+/// Whose session it will be. People with accounts choose themselves whether their sound is kept.
+fn owner(identity: &Identity, keep_audio: bool) -> Owner {
+    let keep_audio = if identity.in_an_account() { identity.user.keep_audio } else { keep_audio };
+    Owner { user: identity.id(), keep_audio }
 }

@@ -3,6 +3,8 @@
 pub mod admin;
 pub mod admin_users;
 pub mod auth;
+pub mod conversations;
+mod export;
 pub mod keys;
 pub mod told;
 mod user;
