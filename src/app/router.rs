@@ -9,7 +9,13 @@ use axum::{
     routing::get,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tower_http::{compression::CompressionLayer, set_header::SetResponseHeaderLayer};
+use tower_http::{
+    compression::{
+        CompressionLayer,
+        predicate::{DefaultPredicate, NotForContentType, Predicate as _},
+    },
+    set_header::SetResponseHeaderLayer,
+};
 use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -27,7 +33,7 @@ use crate::{
         error::{ApiError, Code},
         identity,
         native::{self, routes::NativeSettings},
-        rest::{self, admin::Admin},
+        rest::{self, admin::Admin, work::Work},
     },
 };
 
@@ -42,6 +48,7 @@ pub struct Parts {
     pub accounts: Accounts,
     pub archive: Archive,
     pub admin: Admin,
+    pub work: Work,
     pub manners: Manners,
     /// Names the server answers to besides this machine's own; `None`: any.
     pub allowed_hosts: Option<Vec<String>>,
@@ -51,7 +58,7 @@ pub struct Parts {
 
 /// The whole server.
 pub fn router(parts: Parts) -> Router {
-    let Parts { hub, native, accounts, archive, admin, manners, allowed_hosts, shutdown, sockets } = parts;
+    let Parts { hub, native, accounts, archive, admin, work, manners, allowed_hosts, shutdown, sockets } = parts;
     let header = |name: HeaderName, value: &'static str| {
         SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
     };
@@ -66,6 +73,7 @@ pub fn router(parts: Parts) -> Router {
         .merge(rest::admin_users::router(accounts.clone())) // /api/admin/users
         .merge(rest::admin::router(admin)) // /api/admin/
         .merge(rest::conversations::router(archive.store())) // /api/conversations/
+        .merge(rest::work::router(work)) // /api/asr/ /api/jobs/ /api/llm/ /api/tts/
         .split_for_parts();
     let origins = native.origins.clone();
     let routes = Router::new()
@@ -73,7 +81,7 @@ pub fn router(parts: Parts) -> Router {
         .merge(interface)
         .merge(openapi::router(openapi::with_layers(description))) // GET /api/openapi.json /api/docs/
         .merge(health)
-        .layer(CompressionLayer::new())
+        .layer(CompressionLayer::new().compress_when(DefaultPredicate::new().and(NotForContentType::new("audio/"))))
         .merge(native::routes::router(hub, native, shutdown, sockets)) // GET /ws
         .fallback(async || manners::nothing_here())
         .method_not_allowed_fallback(async || manners::wrong_method());

@@ -43,8 +43,6 @@ pub struct JobSettings {
     pub workers: usize,
     /// `MAX_JOBS`: jobs one person may have queued, running and being sent.
     pub max_jobs: usize,
-    /// `JOB_RETENTION_DAYS`: how long ended jobs are remembered.
-    pub remembered: Duration,
 }
 
 impl Default for JobSettings {
@@ -56,7 +54,6 @@ impl Default for JobSettings {
             longest: Duration::from_secs(120 * 60),
             workers: 1,
             max_jobs: 20,
-            remembered: Duration::from_secs(7 * 24 * 3_600),
         }
     }
 }
@@ -81,9 +78,6 @@ fn fresh_id(path: &Path) -> io::Result<String> {
     fs::write(path, format!("{id}\n"))?;
     Ok(id)
 }
-
-/// How often ended jobs are looked through for those to forget.
-const FORGETTING: Duration = Duration::from_secs(3_600);
 
 /// The jobs of this server; clones are the same.
 #[derive(Clone)]
@@ -129,7 +123,6 @@ impl Jobs {
         for _ in 0..jobs.0.settings.workers.max(1) {
             jobs.0.tasks.spawn(jobs.clone().work());
         }
-        jobs.0.tasks.spawn(jobs.clone().forget());
         Ok(jobs)
     }
 
@@ -182,7 +175,7 @@ impl Jobs {
         let kept = self.0.tasks.spawn(async move {
             let Some(slot) = upload.slot.take() else { return Err(JobError::Stopping) };
             jobs.0.tools.store.add_job(&made).await?;
-            upload.path = None; // the job's from now on
+            upload.keep();
             let live = Arc::new(Live::new(made.id, made.user, vec![], slot));
             live.progress("upload", 1.0);
             jobs.enqueue(live, made);
@@ -377,22 +370,6 @@ impl Jobs {
         live.slot.lock().unwrap_or_else(PoisonError::into_inner).take();
         self.state().live.remove(&live.id);
         live.close();
-    }
-
-    async fn forget(self) {
-        let Tools { store, stopping, .. } = &self.0.tools;
-        loop {
-            let before = UnixMs(UnixMs::now().0.saturating_sub(self.0.settings.remembered.as_millis() as i64));
-            match store.forget_jobs(before).await {
-                Ok(0) => {}
-                Ok(count) => tracing::info!(count, "old jobs are forgotten"),
-                Err(error) => tracing::warn!(%error, "old jobs are not forgotten"),
-            }
-            tokio::select! {
-                () = tokio::time::sleep(FORGETTING) => {}
-                () = stopping.cancelled() => return,
-            }
-        }
     }
 
     fn live(&self, user: UserId, id: JobId) -> Option<(Arc<Live>, JobRecord)> {

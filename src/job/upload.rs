@@ -92,6 +92,11 @@ impl Upload {
         Ok(())
     }
 
+    /// The file is the job's from now on.
+    pub(super) fn keep(&mut self) {
+        self.path = None;
+    }
+
     /// Everything is on its way to the disk.
     pub(super) async fn finish(&mut self) -> Result<(), JobError> {
         if self.bytes == 0 {

@@ -6,7 +6,7 @@ use axum::{
     Json,
     body::Body,
     extract::{DefaultBodyLimit, FromRequest, Multipart, Request, State, multipart::MultipartError},
-    http::{HeaderMap, StatusCode, header},
+    http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
 use futures::StreamExt;
@@ -197,11 +197,7 @@ async fn receive(work: &Work, caller: &Caller, how: &How, request: Request) -> R
     received
 }
 
-async fn receive_parts(
-    work: &Work,
-    caller: &Caller,
-    parts: &mut Multipart,
-) -> Result<(Upload, JobRequest), ApiError> {
+async fn receive_parts(work: &Work, caller: &Caller, parts: &mut Multipart) -> Result<(Upload, JobRequest), ApiError> {
     let (mut upload, mut asked) = (None, JobRequest::default());
     while let Some(mut part) = in_time(parts.next_field()).await? {
         match part.name().unwrap_or_default() {
@@ -231,7 +227,8 @@ async fn receive_parts(
             _ => {}
         }
     }
-    let upload = upload.ok_or_else(|| ApiError::field("file", "there is none", "send the recording as the part file"))?;
+    let upload =
+        upload.ok_or_else(|| ApiError::field("file", "there is none", "send the recording as the part file"))?;
     Ok((upload, with_default(work, asked)))
 }
 

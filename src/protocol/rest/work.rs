@@ -97,7 +97,8 @@ impl From<JobError> for ApiError {
                 Self::new(Code::UnsupportedMedia, message, "send WAV, MP3, FLAC, Ogg (Vorbis, Opus), WebM or M4A")
             }
             JobError::TooMany(_) => {
-                Self::new(Code::RateLimited, message, "wait until one of them is done, or cancel one").retry_after(5_000)
+                Self::new(Code::RateLimited, message, "wait until one of them is done, or cancel one")
+                    .retry_after(5_000)
             }
             JobError::Stopping => Self::shutting_down(),
             JobError::Store(error) => error.into(),
@@ -133,12 +134,21 @@ mod tests {
     #[test]
     fn a_language_is_a_code() {
         let known = ["en".to_owned(), "ru".to_owned()];
-        for (wish, found) in [(None, None), (Some("auto"), None), (Some(""), None), (Some("en-GB"), Some("en")), (Some("RU"), Some("ru"))]
-        {
+        for (wish, found) in [
+            (None, None),
+            (Some("auto"), None),
+            (Some(""), None),
+            (Some("en-GB"), Some("en")),
+            (Some("RU"), Some("ru")),
+        ] {
             assert_eq!(language(wish, &known).expect("a language"), found.map(str::to_owned), "{wish:?}");
         }
         for wish in ["english", "e", "1234", "de", "я"] {
-            assert_eq!(language(Some(wish), &known).expect_err("no language of ours").code, Code::InvalidField, "{wish}");
+            assert_eq!(
+                language(Some(wish), &known).expect_err("no language of ours").code,
+                Code::InvalidField,
+                "{wish}"
+            );
         }
         assert_eq!(language(Some("de"), &[]).expect("any"), Some("de".into()));
     }
@@ -151,12 +161,8 @@ mod tests {
 
     #[test]
     fn failures_of_jobs_keep_their_code() {
-        let failure = |code: &str| Failure {
-            code: code.into(),
-            message: "m".into(),
-            hint: "h".into(),
-            retry_after_ms: Some(1),
-        };
+        let failure =
+            |code: &str| Failure { code: code.into(), message: "m".into(), hint: "h".into(), retry_after_ms: Some(1) };
         assert_eq!(ApiError::from(failure("engine_stalled")).code, Code::EngineStalled);
         assert_eq!(ApiError::from(failure("something else")).code, Code::Internal);
     }
