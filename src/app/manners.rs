@@ -190,9 +190,11 @@ fn tell(headers: &mut HeaderMap, counted: Counted) {
     }
 }
 
-/// Gives up on an answer that does not begin in time. Uploads and waits for work take as long as they take.
+/// Gives up on an answer that does not begin in time. Uploads and engines have limits of their own.
 async fn within_time(State(manners): State<Manners>, request: Request, next: Next) -> Response {
-    if request.uri().path().starts_with("/api/asr/") || request.headers().contains_key(header::UPGRADE) {
+    let path = request.uri().path();
+    let own_limits = ["/api/asr/", "/api/llm/", "/api/tts/"].iter().any(|work| path.starts_with(work));
+    if own_limits || request.headers().contains_key(header::UPGRADE) {
         return next.run(request).await;
     }
     tokio::time::timeout(manners.timeout, next.run(request)).await.unwrap_or_else(|_| {

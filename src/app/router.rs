@@ -32,7 +32,7 @@ use crate::{
         error::{ApiError, Code},
         identity,
         native::{self, routes::NativeSettings},
-        rest::{self, admin::Admin},
+        rest::{self, admin::Admin, work::Work},
     },
 };
 
@@ -51,6 +51,7 @@ pub struct Parts {
     pub archive: Archive,
     pub admin: Admin,
     pub pages: PageSettings,
+    pub work: Work,
     pub manners: Manners,
     /// Names the server answers to besides this machine's own; `None`: any.
     pub allowed_hosts: Option<Vec<String>>,
@@ -60,7 +61,7 @@ pub struct Parts {
 
 /// The whole server.
 pub fn router(parts: Parts) -> Router {
-    let Parts { hub, native, accounts, archive, admin, pages, manners, allowed_hosts, shutdown, sockets } = parts;
+    let Parts { hub, native, accounts, archive, admin, pages, work, manners, allowed_hosts, shutdown, sockets } = parts;
     let header = |name: HeaderName, value: &'static str| {
         SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
     };
@@ -71,6 +72,7 @@ pub fn router(parts: Parts) -> Router {
         .merge(rest::admin_users::router(accounts.clone())) // /api/admin/users
         .merge(rest::admin::router(admin)) // /api/admin/
         .merge(rest::conversations::router(archive.store())) // /api/conversations/
+        .merge(rest::work::router(work)) // /api/asr/ /api/jobs/ /api/llm/ /api/tts/
         .layer(DefaultBodyLimit::max(MAX_JSON))
         .split_for_parts();
     let origins = native.origins.clone();
