@@ -5,6 +5,7 @@ mod chat_openai;
 mod fake_ollama;
 mod faults;
 mod harness;
+mod history;
 mod layers;
 mod live;
 mod looks;
