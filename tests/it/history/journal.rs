@@ -68,7 +68,7 @@ async fn until(session: &Attachment, wanted: impl Fn(&Event) -> bool) -> Event {
 }
 
 fn owner(keep_audio: bool) -> Owner {
-    Owner { user: UserId::fresh(), keep_audio }
+    Owner { user: UserId::fresh(), keep_audio, pass: None }
 }
 
 #[tokio::test]
