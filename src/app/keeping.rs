@@ -11,6 +11,7 @@ use crate::{
         AccountSettings, Accounts, AuthMode, SecretKey, Signup,
         mail::{MailBackend, MailSettings, SmtpSettings},
     },
+    page::{ErrorPages, PageSettings},
     protocol::origin::Origins,
     store::{self, PostgresServer, Store, StoreSettings},
 };
@@ -106,6 +107,18 @@ pub fn origins(config: &Config) -> Origins {
     Origins { own: (!own.is_empty()).then(|| own.clone()), allowed: settings.cors_allowed_origins.clone() }
 }
 
+/// What the pages say about the server.
+pub fn pages(config: &Config) -> PageSettings {
+    let keeping = &config.settings.keeping;
+    PageSettings {
+        auth_required: keeping.auth_mode == "required",
+        signup: keeping.signup.clone(),
+        max_upload_mb: keeping.max_upload_mb,
+        max_text_chars: keeping.max_text_chars,
+        ..PageSettings::default()
+    }
+}
+
 /// How requests are treated.
 ///
 /// # Errors
@@ -128,5 +141,6 @@ pub fn manners(config: &Config) -> Result<Manners, String> {
         timeout: Duration::from_secs(keeping.request_timeout),
         proxies: proxies?.into(),
         origins: config.settings.cors_allowed_origins.clone(),
+        pages: ErrorPages::new(pages(config)),
     })
 }

@@ -27,7 +27,7 @@ use super::{
 use crate::{
     account::Accounts,
     conversation::hub::Hub,
-    page,
+    page::{self, PageSettings},
     protocol::{
         error::{ApiError, Code},
         identity,
@@ -50,6 +50,7 @@ pub struct Parts {
     pub accounts: Accounts,
     pub archive: Archive,
     pub admin: Admin,
+    pub pages: PageSettings,
     pub manners: Manners,
     /// Names the server answers to besides this machine's own; `None`: any.
     pub allowed_hosts: Option<Vec<String>>,
@@ -59,7 +60,7 @@ pub struct Parts {
 
 /// The whole server.
 pub fn router(parts: Parts) -> Router {
-    let Parts { hub, native, accounts, archive, admin, manners, allowed_hosts, shutdown, sockets } = parts;
+    let Parts { hub, native, accounts, archive, admin, pages, manners, allowed_hosts, shutdown, sockets } = parts;
     let header = |name: HeaderName, value: &'static str| {
         SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
     };
@@ -74,7 +75,7 @@ pub fn router(parts: Parts) -> Router {
         .split_for_parts();
     let origins = native.origins.clone();
     let routes = Router::new()
-        .merge(page::router()) // GET / /static/{path}
+        .merge(page::router(pages)) // GET / /static/{path}
         .merge(interface)
         .merge(openapi::router(openapi::with_layers(description))) // GET /api/openapi.json /api/docs/
         .layer(CompressionLayer::new().compress_when(worth_it()))

@@ -82,6 +82,7 @@ pub async fn run(
         archive: archive.clone(),
         admin: Admin { hub: hub.clone(), models: config.settings.models_dir.clone().into() },
         manners: keeping::manners(config).map_err(io::Error::other)?,
+        pages: keeping::pages(config),
         allowed_hosts: allowed_hosts(config),
         shutdown: stopping.clone(),
         sockets: sockets.clone(),
