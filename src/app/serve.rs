@@ -96,6 +96,7 @@ pub async fn run(
         native: native_settings(config),
         accounts: accounts.clone(),
         archive: archive.clone(),
+        people_changed: archive.watch_over(hub.clone()),
         admin: Admin { hub: hub.clone(), models: config.settings.models_dir.clone().into() },
         work,
         manners: keeping::manners(config).map_err(io::Error::other)?,
