@@ -182,7 +182,9 @@ mod tests {
         let english = described(Language::English);
         assert!(english.len() > 300, "the files are not read");
         assert_eq!(english, described(Language::Russian));
-        for (language, needed) in [(Language::English, &["one", "other"][..]), (Language::Russian, &["one", "few", "many", "other"])] {
+        for (language, needed) in
+            [(Language::English, &["one", "other"][..]), (Language::Russian, &["one", "few", "many", "other"])]
+        {
             for (key, entry) in language.texts() {
                 match entry {
                     Entry::Text(text) => assert!(!text.trim().is_empty(), "{key}"),
@@ -197,7 +199,8 @@ mod tests {
 
     #[test]
     fn numbers_take_their_form() {
-        for (n, text) in [(1, "1 реплика"), (3, "3 реплики"), (11, "11 реплик"), (22, "22 реплики")] {
+        for (n, text) in [(1, "1 реплика"), (3, "3 реплики"), (11, "11 реплик"), (22, "22 реплики")]
+        {
             assert_eq!(Language::Russian.count("history.turns", n), text);
         }
         assert_eq!(Language::English.count("history.turns", 1), "1 turn");
