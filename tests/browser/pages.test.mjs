@@ -151,13 +151,9 @@ onPage('the colours are the system’s, switched with one press, without a flash
   assert.notEqual(light, dark);
   await page.click('#switch-theme');
   await page.click('#switch-theme');
-  await page.addInitScript(() => {
-    new MutationObserver((_, observer) => {
-      if (!document.body) return;
-      Object.assign(window, { first: getComputedStyle(document.body).backgroundColor });
-      observer.disconnect();
-    }).observe(document, { childList: true, subtree: true });
-  });
+  // In the page as it is sent, before any script: nothing flashes.
+  const sent = await page.request.get(new URL('/app/', page.url()).href);
+  assert.match(await sent.text(), /<html [^>]*data-theme="dark"/);
   await go('/app/');
   assert.equal(await page.getAttribute('html', 'data-theme'), 'dark');
   assert.equal(await ground(), dark);
