@@ -132,7 +132,7 @@ impl Message {
 }
 
 /// A recognised word with its place in the audio, in milliseconds from the start of the decoded audio.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Word {
     pub text: String,
     pub start_ms: u32,
@@ -143,7 +143,7 @@ pub struct Word {
 
 /// When each stage of a turn happened, in milliseconds after the person stopped speaking (the last voiced frame).
 /// `None`: the stage did not happen. Typed turns count from the moment the text arrived.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Timings {
     /// Silence long enough to start work on the answer, held back.
     pub soft_end_ms: Option<u32>,

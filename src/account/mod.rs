@@ -1,5 +1,20 @@
-//! People: who is asking, and what they may do.
+//! People: who is asking, what they may do, and how they come to be known.
 
+mod error;
+mod hasher;
 mod identity;
+pub mod mail;
+mod password;
+mod secret;
+mod service;
+mod throttle;
 
-pub use self::identity::{Identity, Via};
+pub use self::{
+    error::AccountError,
+    identity::{Identity, Via},
+    secret::SecretKey,
+    service::{
+        AccountSettings, Accounts, AuthMode, Invited, Known, LoggedIn, NewPerson, Profile, Signup, Visitor, Welcome,
+        WishedKey,
+    },
+};

@@ -4,11 +4,11 @@ use std::{process::ExitCode, time::Instant};
 
 use super::{
     config::Config,
-    engines::{chat_model, ggml_files, recognizer, speech},
+    engines::{chat_model, recognizer, speech},
 };
 use crate::{
     audio::Mono16k,
-    engine::{EngineInfo, Priority, RecognizeRequest, SpeakRequest},
+    engine::{EngineInfo, Priority, RecognizeRequest, SpeakRequest, models::ggml_files},
     model::SessionId,
 };
 

@@ -126,9 +126,9 @@ impl Config {
                 settings.bind
             ))
         })?;
-        if !bind.ip().is_loopback() && !settings.open_to_network {
+        if !bind.ip().is_loopback() && !settings.open_to_network && settings.keeping.auth_mode != "required" {
             return Err(ConfigError::new(format!(
-                "error: BIND={bind} would let anyone who reaches this machine use the server\nhint: bind 127.0.0.1 behind a reverse proxy, or say OPEN_TO_NETWORK=true"
+                "error: BIND={bind} would let anyone who reaches this machine use the server\nhint: AUTH_MODE=required asks for accounts; or bind 127.0.0.1 behind a reverse proxy, or say OPEN_TO_NETWORK=true"
             )));
         }
         if settings.soft_silence_ms > settings.silence_ms {
@@ -239,6 +239,7 @@ mod tests {
         let error = parse("aigolos --bind 0.0.0.0:8080").expect_err("nobody said so").to_string();
         assert!(error.contains("OPEN_TO_NETWORK"), "{error}");
         assert!(parse("aigolos --bind 0.0.0.0:8080 --open-to-network true").is_ok());
+        assert!(parse("aigolos --bind 0.0.0.0:8080 --auth-mode required").is_ok());
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! Picks the engines a server runs with. Nothing is put in another's place unsaid: what is in use says so itself.
 
 use std::{
-    fs,
     num::NonZeroUsize,
     path::{Path, PathBuf},
     sync::Arc,
@@ -13,6 +12,7 @@ use crate::engine::{
     ChatModel, EngineError, Engines, Recognizer, Synthesizer,
     chat::{self, ChatSettings, ChatSettingsError, Patience},
     espeak::EspeakSettings,
+    models::ggml_files,
     ollama::{self, OllamaSettings},
     openai_chat::OpenAiSettings,
     piper::PiperSettings,
@@ -128,21 +128,6 @@ fn whisper_model(name: &str, folder: &Path) -> Result<WhisperModel, EngineError>
     }
 }
 
-/// Whisper models in the models folder, by name.
-pub fn ggml_files(folder: &Path) -> Vec<PathBuf> {
-    let mut files: Vec<PathBuf> = [folder.to_path_buf(), folder.join("whisper")]
-        .iter()
-        .filter_map(|folder| fs::read_dir(folder).ok())
-        .flat_map(|entries| entries.flatten().map(|entry| entry.path()))
-        .filter(|path| {
-            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            name.starts_with("ggml-") && path.extension().is_some_and(|extension| extension == "bin")
-        })
-        .collect();
-    files.sort();
-    files
-}
-
 fn chat_settings(settings: &Settings) -> Result<ChatSettings, ChatSettingsError> {
     let patience = Patience {
         connect: Duration::from_secs(settings.llm_connect_timeout),
@@ -176,6 +161,8 @@ fn chat_settings(settings: &Settings) -> Result<ChatSettings, ChatSettingsError>
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -1,11 +1,17 @@
 //! The top floor: configuration, the choice of engines, the router, and the commands.
 
+mod archive;
 mod check;
 mod commands;
 pub mod config;
 mod engines;
 mod health;
+mod keeping;
+mod listen;
 mod manners;
+mod openapi;
+mod recorder;
+mod retention;
 mod router;
 mod serve;
 mod settings;
@@ -14,7 +20,6 @@ mod telemetry;
 use std::process::ExitCode;
 
 pub use engines::engines;
-pub use router::router;
 pub use serve::{Server, run};
 
 use self::config::{Action, Config};

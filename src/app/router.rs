@@ -2,22 +2,37 @@
 
 use axum::{
     Router,
-    extract::{Request, State},
+    extract::{DefaultBodyLimit, Request, State},
     http::{HeaderName, HeaderValue, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::get,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tower_http::{compression::CompressionLayer, set_header::SetResponseHeaderLayer};
+use tower_http::{
+    compression::{
+        CompressionLayer,
+        predicate::{DefaultPredicate, NotForContentType, Predicate},
+    },
+    set_header::SetResponseHeaderLayer,
+};
+use utoipa::OpenApi as _;
+use utoipa_axum::router::OpenApiRouter;
 
-use super::health;
+use super::{
+    archive::Archive,
+    health::{self, Health},
+    manners::{self, Manners},
+    openapi,
+};
 use crate::{
+    account::Accounts,
     conversation::hub::Hub,
-    page,
+    page::{self, PageSettings},
     protocol::{
         error::{ApiError, Code},
+        identity,
         native::{self, routes::NativeSettings},
+        rest::{self, admin::Admin},
     },
 };
 
@@ -25,32 +40,60 @@ use crate::{
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; media-src 'self' blob:; \
      object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
-/// The whole server. `allowed_hosts`: names it answers to besides this machine's own; `None`: any.
-pub fn router(
-    hub: Hub,
-    native: NativeSettings,
-    allowed_hosts: Option<Vec<String>>,
-    shutdown: CancellationToken,
-    sockets: TaskTracker,
-) -> Router {
+/// The longest JSON body, in bytes; a text of `MAX_TEXT_CHARS` fits four times over.
+const MAX_JSON: usize = 1024 * 1024;
+
+/// What the routes need.
+pub struct Parts {
+    pub hub: Hub,
+    pub native: NativeSettings,
+    pub accounts: Accounts,
+    pub archive: Archive,
+    pub admin: Admin,
+    pub pages: PageSettings,
+    pub manners: Manners,
+    /// Names the server answers to besides this machine's own; `None`: any.
+    pub allowed_hosts: Option<Vec<String>>,
+    pub shutdown: CancellationToken,
+    pub sockets: TaskTracker,
+}
+
+/// The whole server.
+pub fn router(parts: Parts) -> Router {
+    let Parts { hub, native, accounts, archive, admin, pages, manners, allowed_hosts, shutdown, sockets } = parts;
     let header = |name: HeaderName, value: &'static str| {
         SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
     };
-    let health = Router::new()
-        .route("/api/health/", get(health::report))
-        .route("/api/health/live", get(health::live))
-        .route("/api/health/ready", get(health::ready))
-        .with_state(health::Health::new(hub.clone(), shutdown.clone()));
-    Router::new()
-        .merge(page::router(page::PageSettings::default())) // GET /  /static/{path}
-        .merge(health)
-        .layer(CompressionLayer::new())
+    let (interface, description) = OpenApiRouter::with_openapi(openapi::Description::openapi())
+        .merge(health::router(Health::new(hub.clone(), archive.clone(), shutdown.clone()))) // /api/health/
+        .merge(rest::auth::router(accounts.clone())) // /api/auth/
+        .merge(rest::keys::router(accounts.clone())) // /api/keys/
+        .merge(rest::admin_users::router(accounts.clone())) // /api/admin/users
+        .merge(rest::admin::router(admin)) // /api/admin/
+        .merge(rest::conversations::router(archive.store())) // /api/conversations/
+        .layer(DefaultBodyLimit::max(MAX_JSON))
+        .split_for_parts();
+    let origins = native.origins.clone();
+    let routes = Router::new()
+        .merge(page::router(pages)) // GET / /static/{path}
+        .merge(interface)
+        .merge(openapi::router(openapi::with_layers(description))) // GET /api/openapi.json /api/docs/
+        .layer(CompressionLayer::new().compress_when(worth_it()))
         .merge(native::routes::router(hub, native, shutdown, sockets)) // GET /ws
+        .fallback(async || manners::nothing_here())
+        .method_not_allowed_fallback(async || manners::wrong_method());
+    let known = identity::layer(manners.inner(routes), accounts, origins)
         .layer(header(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
         .layer(header(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(header(header::REFERRER_POLICY, "no-referrer"))
         .layer(header(HeaderName::from_static("permissions-policy"), "microphone=(self), camera=(), geolocation=()"))
-        .layer(middleware::from_fn_with_state(allowed_hosts, own_host))
+        .layer(middleware::from_fn_with_state(allowed_hosts, own_host));
+    manners.outer(known)
+}
+
+/// Text and the like; not sound, which is compressed already, and not events, which must leave at once.
+fn worth_it() -> impl Predicate {
+    DefaultPredicate::new().and(NotForContentType::const_new("audio/"))
 }
 
 /// Refuses requests that were meant for another name. Without it, a page whose name is pointed at 127.0.0.1 could talk

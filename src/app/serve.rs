@@ -1,11 +1,16 @@
 //! `aigolos serve`: binds, says where, serves until it is told to stop, and lets sessions end properly.
 
-use std::{future::Future, io, net::SocketAddr, process::ExitCode, time::Duration};
+use std::{future::Future, io, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{config::Config, engines, router};
+use super::{
+    archive::Archive,
+    config::Config,
+    engines, keeping, listen,
+    router::{self, Parts},
+};
 use crate::{
     conversation::{
         driver::DriverSettings,
@@ -15,7 +20,7 @@ use crate::{
         transcript::TranscriptSettings,
     },
     engine::Engines,
-    protocol::native::routes::NativeSettings,
+    protocol::{native::routes::NativeSettings, rest::admin::Admin},
 };
 
 /// How long open sessions may take to say goodbye.
@@ -50,7 +55,7 @@ pub async fn serve(config: Config) -> Result<ExitCode, Box<dyn std::error::Error
 /// when requests are accepted.
 ///
 /// # Errors
-/// When the listener breaks.
+/// When the store or a setting cannot be used; the text says what to do.
 pub async fn run(
     config: &Config,
     engines: Engines,
@@ -64,9 +69,24 @@ pub async fn run(
     {
         tracing::info!(part, engine = info.engine, model = info.model, demo = info.demo, hint = info.hint, "in use");
     }
-    let hub = Hub::new(engines, hub_settings(config));
     let (stopping, sockets) = (CancellationToken::new(), TaskTracker::new());
-    let router = router(hub.clone(), native_settings(config), allowed_hosts(config), stopping.clone(), sockets.clone());
+    let store = keeping::open_store(config).await.map_err(io::Error::other)?;
+    tracing::info!(kind = store.kind(), "the store is open");
+    let archive = Archive::start(config, Arc::clone(&store)).map_err(io::Error::other)?;
+    let hub = Hub::new(engines, hub_settings(config), archive.journal());
+    let accounts = keeping::accounts(config, store, address).map_err(io::Error::other)?;
+    let router = router::router(Parts {
+        hub: hub.clone(),
+        native: native_settings(config),
+        accounts: accounts.clone(),
+        archive: archive.clone(),
+        admin: Admin { hub: hub.clone(), models: config.settings.models_dir.clone().into() },
+        manners: keeping::manners(config).map_err(io::Error::other)?,
+        pages: keeping::pages(config),
+        allowed_hosts: allowed_hosts(config),
+        shutdown: stopping.clone(),
+        sockets: sockets.clone(),
+    });
     up(&Server { address, hub: hub.clone() });
 
     let (told, drained) = (stopping.clone(), hub.clone());
@@ -79,10 +99,12 @@ pub async fn run(
         }
         told.cancel();
     };
-    axum::serve(listener, router).with_graceful_shutdown(shutdown).await?;
-    // axum does not wait for upgraded sockets.
+    listen::serve(listener, router, shutdown).await;
+    // Upgraded sockets are not waited for there.
     sockets.close();
     let _ = tokio::time::timeout(DRAIN, sockets.wait()).await;
+    accounts.close(DRAIN).await;
+    archive.finish().await;
     Ok(())
 }
 
@@ -137,7 +159,12 @@ fn native_settings(config: &Config) -> NativeSettings {
         *soft_silence_ms = settings.soft_silence_ms;
         *silence_ms = settings.silence_ms;
     }
-    NativeSettings { allowed_origins: settings.cors_allowed_origins.clone(), defaults, ..NativeSettings::default() }
+    NativeSettings {
+        origins: keeping::origins(config),
+        keep_audio: settings.keeping.keep_audio,
+        defaults,
+        ..NativeSettings::default()
+    }
 }
 
 /// `None`: any host.

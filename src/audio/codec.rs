@@ -95,8 +95,9 @@ fn decode(bytes: &[u8], encoding: Encoding, into: &mut Vec<i16>) {
     }
 }
 
-/// -1 to 1 becomes the full range of 16 bits.
-pub(super) fn from_float(sample: f32) -> i16 {
+/// -1 to 1 becomes the full range of 16 bits; what lies outside is clipped, and what is no number is silence.
+#[must_use]
+pub fn from_float(sample: f32) -> i16 {
     // A float-to-integer cast saturates and turns NaN into 0: just what is wanted here.
     (sample * 32_768.0).round() as i16
 }

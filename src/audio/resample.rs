@@ -76,6 +76,38 @@ impl RateConverter {
     }
 }
 
+/// Recordings of any usual rate, 4 000 to 192 000 Hz, to the 16 kHz the engines hear; one per recording.
+pub struct FileResampler(Option<Filter>);
+
+/// A sample rate that no recording of speech has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("sample rate must be 4000 to 192000 Hz, not {0}")]
+pub struct FileRateError(pub u32);
+
+impl FileResampler {
+    /// # Errors
+    /// [`FileRateError`] outside 4 000 to 192 000 Hz.
+    pub fn new(hz: u32) -> Result<Self, FileRateError> {
+        if !(4_000..=192_000).contains(&hz) {
+            return Err(FileRateError(hz));
+        }
+        Ok(Self((hz != 16_000).then(|| Filter::new(hz, 16_000))))
+    }
+
+    /// Takes more of the recording and gives what can be told already.
+    pub fn push(&mut self, samples: &[i16]) -> Mono16k {
+        Mono16k::from_resampled(match &mut self.0 {
+            Some(filter) => filter.push(samples),
+            None => samples.to_vec(),
+        })
+    }
+
+    /// Gives the rest, so that the whole output is as long as the whole input, and starts afresh.
+    pub fn finish(&mut self) -> Mono16k {
+        Mono16k::from_resampled(self.0.as_mut().map(Filter::finish).unwrap_or_default())
+    }
+}
+
 /// Length of the filter in samples of the slower rate. With the Blackman window its pass band ends at 94 % of that
 /// rate's half (7.5 kHz for 16 kHz) and aliases are 75 dB down.
 const FILTER_LEN: f64 = 96.0;
@@ -92,7 +124,7 @@ struct Rate {
 
 impl Rate {
     fn new(from: SampleRate, to: SampleRate) -> Self {
-        Self { from, to, filter: (from != to).then(|| Filter::new(from, to)) }
+        Self { from, to, filter: (from != to).then(|| Filter::new(from.hz(), to.hz())) }
     }
 
     fn push(&mut self, samples: &[i16]) -> Vec<i16> {
@@ -131,8 +163,7 @@ struct Filter {
 }
 
 impl Filter {
-    fn new(from: SampleRate, to: SampleRate) -> Self {
-        let (from, to) = (from.hz(), to.hz());
+    fn new(from: u32, to: u32) -> Self {
         let ratio = f64::from(to) / f64::from(from);
         let window = WindowFunction::Blackman;
         let phases = to / greatest_common_divisor(from, to);
@@ -148,7 +179,7 @@ impl Filter {
             .interpolation(interpolation);
         let step = from as usize / 200;
         let inner = Async::new_sinc(ratio, 1.0, &parameters, step, 1, FixedAsync::Input)
-            .expect("accepted rates give a finite ratio above 0 and a step of at least 40 samples");
+            .expect("accepted rates give a finite ratio above 0 and a step of at least 20 samples");
         // Output k stands at (k + 1) / ratio - length / 2 + 1 / factor input samples: drop those before 0.
         let delay = ((length as f64 / 2.0 - 1.0 / factor as f64) * ratio).round() as usize - 1;
         let made = vec![0.0; inner.output_frames_max()];
@@ -242,6 +273,21 @@ mod tests {
             assert!(off < bound, "{from} to {to}: differs by {off}");
             assert_eq!(got.samples.len(), to.hz() as usize, "{from} to {to}");
         }
+    }
+
+    #[test]
+    fn recordings_may_have_studio_rates() {
+        for hz in [4_000_u32, 11_025, 12_347, 16_000, 88_200, 96_000, 176_400, 192_000] {
+            let samples: Vec<i16> =
+                (0..hz).map(|n| (12_000.0 * (TAU * 440.0 * f64::from(n) / f64::from(hz)).sin()) as i16).collect();
+            let mut resampler = FileResampler::new(hz).expect("a rate of files");
+            let mut got = resampler.push(&samples);
+            got.append(&resampler.finish());
+            let off = difference(got.samples(), &tone(SampleRate::HZ_16000, 440.0, 16_000));
+            assert!(off < 8_500.0 * TAU * 440.0 / 16_000.0 / 2.0, "{hz}: differs by {off}");
+            assert_eq!(got.len(), 16_000, "{hz}");
+        }
+        assert!(FileResampler::new(3_999).is_err() && FileResampler::new(192_001).is_err());
     }
 
     #[test]

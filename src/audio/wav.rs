@@ -71,6 +71,16 @@ pub fn write_wav(pcm: &Pcm) -> Vec<u8> {
     file.into_inner()
 }
 
+/// The first 44 bytes of a WAV file of 16-bit mono PCM whose length is not known yet: it says the longest there is,
+/// which players and [`read_wav`] take for "until the end".
+#[must_use]
+pub fn wav_stream_head(rate: SampleRate) -> Vec<u8> {
+    let mut head = write_wav(&Pcm::new(rate, vec![]));
+    head[4..8].fill(0xff);
+    head[40..44].fill(0xff);
+    head
+}
+
 struct Header {
     /// A header hound accepts: `fmt ` and `data` only.
     bytes: io::Cursor<Vec<u8>>,
@@ -204,6 +214,13 @@ mod tests {
         }
         let bytes = write_wav(&pcm);
         assert_eq!(read_wav(&bytes[..44 + 501]).expect("half a file").samples, pcm.samples[..250]);
+    }
+
+    #[test]
+    fn a_stream_is_read_to_its_end() {
+        let mut bytes = wav_stream_head(RATE);
+        bytes.extend([1_i16, -2, 3].iter().flat_map(|sample| sample.to_le_bytes()));
+        assert_eq!(read_wav(&bytes[..]).expect("a good file"), Pcm::new(RATE, vec![1, -2, 3]));
     }
 
     #[test]

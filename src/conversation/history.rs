@@ -76,33 +76,11 @@ impl History {
         self.trim();
     }
 
-    /// Takes up an earlier conversation: its messages, oldest first. System messages are left out, since the prompt
-    /// in effect is this history's own; a reply without words before it is kept.
-    pub fn restore(&mut self, messages: impl IntoIterator<Item = Message>) {
-        for Message { role, content } in messages {
-            match role {
-                Role::System => {}
-                Role::User => self.push(None, content),
-                Role::Assistant => {
-                    if self.turns.back().is_none_or(|last| !last.assistant.is_empty()) {
-                        self.push(None, String::new());
-                    }
-                    if let Some(last) = self.turns.back_mut() {
-                        last.assistant = content;
-                    }
-                }
-            }
-        }
+    /// Takes up an earlier conversation, oldest turn first. Turns are numbered within their session, so what came
+    /// before this one has no number.
+    pub fn restore(&mut self, earlier: impl IntoIterator<Item = Exchange>) {
+        self.turns.extend(earlier.into_iter().map(|exchange| Exchange { turn: None, ..exchange }));
         self.trim();
-    }
-
-    /// Goes on in another session, whose turns are numbered anew: the turns so far are none of its own.
-    #[must_use]
-    pub fn carried_over(mut self) -> Self {
-        for exchange in &mut self.turns {
-            exchange.turn = None;
-        }
-        self
     }
 
     /// Records what the person said in `turn`; said again for the same turn it replaces the earlier words.
@@ -290,27 +268,19 @@ mod tests {
     #[test]
     fn a_restored_conversation_goes_on() {
         let mut h = history("New prompt.", 1000);
-        h.restore([
-            Message::new(Role::System, "Old prompt."),
-            Message::new(Role::Assistant, "Welcome back."),
-            Message::new(Role::User, "hello"),
-            Message::new(Role::User, "are you there"),
-            Message::new(Role::Assistant, "Yes."),
-        ]);
-        let texts: Vec<_> = contents(&h, 1, "good").into_iter().map(|(_, text)| text).collect();
-        assert_eq!(texts, ["New prompt.", "Welcome back.", "hello", "are you there", "Yes.", "good"]);
-    }
-
-    #[test]
-    fn turns_of_another_session_are_not_mistaken_for_this_ones() {
-        let mut h = history("", 1000);
-        h.said(TurnId(1), "hello");
-        h.replied(TurnId(1), "Hello!");
-        let mut h = h.carried_over();
+        let earlier = |user: &str, assistant: &str, interrupted| Exchange {
+            turn: Some(TurnId(1)),
+            user: user.into(),
+            assistant: assistant.into(),
+            interrupted,
+        };
+        h.restore([earlier("", "Welcome back.", false), earlier("hello", "", false), earlier("go on", "I", true)]);
+        // Numbers are per session: the first turn of this one is none of the earlier ones.
         h.said(TurnId(1), "are you there");
         h.replied(TurnId(1), "Yes.");
-        let texts: Vec<_> = contents(&h, 2, "good").into_iter().skip(1).map(|(_, text)| text).collect();
-        assert_eq!(texts, ["hello", "Hello!", "are you there", "Yes.", "good"]);
+        let texts: Vec<_> = contents(&h, 2, "good").into_iter().map(|(_, text)| text).collect();
+        let expected = ["New prompt.", "Welcome back.", "hello", "go on", "I …", "are you there", "Yes.", "good"];
+        assert_eq!(texts, expected);
     }
 
     #[test]

@@ -11,14 +11,15 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use super::outbox::Outgoing;
 use super::{
-    driver::{Driver, DriverSettings},
-    history::History,
-    message::{Command, SessionOptions},
+    driver::{Beginning, Driver, DriverSettings, Stop},
+    history::Exchange,
+    journal::{Journal, JournalAway, Owner},
+    message::{CloseReason, Command, Event, Mode, SessionOptions},
     outbox::Outbox,
 };
 use crate::{
     engine::Engines,
-    model::{ConversationId, SessionId},
+    model::{ConversationId, SessionId, UnixMs, UserId},
 };
 
 /// Commands that may wait for a session that is behind; at 20 to 100 ms of audio each, up to two seconds or so.
@@ -32,8 +33,8 @@ pub struct HubSettings {
     pub max_sessions: usize,
     /// What a refused client is told to wait.
     pub retry_after: Duration,
-    /// Conversations whose history is kept in memory after their session ended; the oldest is forgotten first.
-    pub kept_conversations: usize,
+    /// How long a session may wait for what was said before; then it begins without.
+    pub recall_within: Duration,
     pub driver: DriverSettings,
 }
 
@@ -42,7 +43,7 @@ impl Default for HubSettings {
         Self {
             max_sessions: 64,
             retry_after: Duration::from_secs(2),
-            kept_conversations: 256,
+            recall_within: Duration::from_secs(2),
             driver: DriverSettings::default(),
         }
     }
@@ -60,6 +61,18 @@ pub enum Refused {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SessionGone;
 
+/// A session as it is now, for those who watch over the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveSession {
+    pub id: SessionId,
+    pub conversation: ConversationId,
+    pub user: UserId,
+    pub mode: Mode,
+    pub since: UnixMs,
+    /// Whether a socket is attached; `false`: it waits for a resume.
+    pub attached: bool,
+}
+
 /// See the module.
 #[derive(Clone)]
 pub struct Hub {
@@ -69,8 +82,8 @@ pub struct Hub {
 struct Inner {
     engines: Engines,
     settings: HubSettings,
+    journal: Arc<dyn Journal>,
     sessions: Mutex<HashMap<SessionId, Arc<Session>>>,
-    histories: Mutex<Vec<(ConversationId, History)>>,
     tasks: TaskTracker,
     shutdown: CancellationToken,
 }
@@ -78,82 +91,80 @@ struct Inner {
 /// What the hub knows of one session.
 struct Session {
     conversation: ConversationId,
+    user: UserId,
+    since: UnixMs,
     options: Mutex<SessionOptions>,
     commands: mpsc::Sender<Command>,
     outbox: Arc<Outbox>,
-    cancel: CancellationToken,
+    stop: Stop,
 }
 
 impl Hub {
     #[must_use]
-    pub fn new(engines: Engines, settings: HubSettings) -> Self {
+    pub fn new(engines: Engines, settings: HubSettings, journal: Arc<dyn Journal>) -> Self {
         Self {
             inner: Arc::new(Inner {
                 engines,
                 settings,
+                journal,
                 sessions: Mutex::default(),
-                histories: Mutex::default(),
                 tasks: TaskTracker::new(),
                 shutdown: CancellationToken::new(),
             }),
         }
     }
 
-    /// Begins a session.
+    /// Begins a session. A `conversation` that is not there, or is another's, is not gone on with: a new one begins.
+    /// Where it cannot be told, the session goes on with it, remembers nothing of it, and says so.
     ///
     /// # Errors
     /// [`Refused::Full`] when all are taken and none of them waits for a resume; [`Refused::ShuttingDown`].
-    pub fn start(&self, options: SessionOptions, conversation: Option<ConversationId>) -> Result<Attachment, Refused> {
+    pub async fn start(
+        &self,
+        owner: Owner,
+        options: SessionOptions,
+        conversation: Option<ConversationId>,
+    ) -> Result<Attachment, Refused> {
         let inner = &self.inner;
+        if let Some(full) = self.full(&lock(&inner.sessions)) {
+            return Err(full); // at once, whatever the journal is doing
+        }
+        let (conversation, earlier) = self.recall(owner.user, conversation).await;
         if inner.shutdown.is_cancelled() {
             return Err(Refused::ShuttingDown);
         }
         let id = SessionId::fresh();
-        let mut sessions = lock(&inner.sessions);
-        if sessions.len() >= inner.settings.max_sessions {
-            // Someone at the door comes before someone who may never come back.
-            let longest = sessions
-                .iter()
-                .filter_map(|(id, session)| session.outbox.detached_for().map(|since| (since, *id)))
-                .max_by_key(|(since, _)| *since);
-            let Some((_, abandoned)) = longest else {
-                return Err(Refused::Full {
-                    max: inner.settings.max_sessions,
-                    retry_after: inner.settings.retry_after,
-                });
-            };
-            if let Some(session) = sessions.remove(&abandoned) {
-                session.cancel.cancel();
-            }
-        }
-        let history = conversation.and_then(|id| self.recall(id));
-        let conversation = conversation.unwrap_or_else(ConversationId::fresh);
         let (commands, inbox) = mpsc::channel(COMMANDS);
         let session = Arc::new(Session {
             conversation,
+            user: owner.user,
+            since: UnixMs::now(),
             options: Mutex::new(options.clone()),
             commands,
             outbox: Arc::default(),
-            cancel: inner.shutdown.child_token(),
+            stop: Stop::under(&inner.shutdown),
         });
-        sessions.insert(id, Arc::clone(&session));
-        drop(sessions);
-
         let attachment = Attachment::new(id, Arc::clone(&session), false, None);
-        let driver = Driver::new(
-            id,
-            inner.engines.clone(),
-            inner.settings.driver.clone(),
+        self.admit(id, &session)?;
+        if let Err(error) = &earlier {
+            tracing::warn!(session.id = %id, conversation.id = %conversation, %error, "begins without memory");
+            session.outbox.push(Event::Progress { task: "history.load", stage: "away".into(), fraction: None });
+        }
+        let beginning = Beginning {
+            session: id,
+            conversation,
+            owner,
             options,
-            history,
-            Arc::clone(&session.outbox),
-        );
-        let hub = self.clone();
-        let cancel = session.cancel.clone();
+            earlier: earlier.unwrap_or_default(),
+            journal: Arc::clone(&inner.journal),
+            outbox: Arc::clone(&session.outbox),
+        };
+        let driver = Driver::new(inner.engines.clone(), inner.settings.driver.clone(), beginning);
+        let (hub, stop) = (self.clone(), session.stop.clone());
         tracing::info!(session.id = %id, conversation.id = %conversation, "session started");
         inner.tasks.spawn(async move {
-            let history = driver.run(inbox, cancel).await;
-            hub.forget(id, conversation, history);
+            driver.run(inbox, stop).await;
+            lock(&hub.inner.sessions).remove(&id);
             tracing::info!(session.id = %id, "session ended");
         });
         Ok(attachment)
@@ -162,9 +173,10 @@ impl Hub {
     /// Takes up a session again on a new socket. A socket still attached reads no more.
     ///
     /// # Errors
-    /// [`Refused::UnknownSession`] when there is none by that id any more.
-    pub fn resume(&self, id: SessionId, last_seq: u64) -> Result<Attachment, Refused> {
-        let session = lock(&self.inner.sessions).get(&id).cloned().ok_or(Refused::UnknownSession)?;
+    /// [`Refused::UnknownSession`] when `user` has none by that id any more.
+    pub fn resume(&self, user: UserId, id: SessionId, last_seq: u64) -> Result<Attachment, Refused> {
+        let session = lock(&self.inner.sessions).get(&id).filter(|session| session.user == user).cloned();
+        let session = session.ok_or(Refused::UnknownSession)?;
         tracing::info!(session.id = %id, "session resumed");
         Ok(Attachment::new(id, session, true, Some(last_seq)))
     }
@@ -185,6 +197,42 @@ impl Hub {
         lock(&self.inner.sessions).len()
     }
 
+    /// All of them, the oldest first.
+    #[must_use]
+    pub fn list(&self) -> Vec<LiveSession> {
+        let sessions = lock(&self.inner.sessions);
+        let mut list: Vec<_> = sessions
+            .iter()
+            .map(|(id, session)| LiveSession {
+                id: *id,
+                conversation: session.conversation,
+                user: session.user,
+                mode: lock(&session.options).mode,
+                since: session.since,
+                attached: session.outbox.detached_for().is_none(),
+            })
+            .collect();
+        list.sort_by_key(|session| (session.since, session.id.uuid()));
+        list
+    }
+
+    /// Ends one session; whether there was one. Its client is told [`CloseReason::Revoked`].
+    pub fn end(&self, id: SessionId) -> bool {
+        let session = lock(&self.inner.sessions).get(&id).cloned();
+        session.is_some_and(|session| {
+            session.stop.stop(CloseReason::Revoked);
+            true
+        })
+    }
+
+    /// Ends all sessions of a user who may no longer come in; gives how many.
+    pub fn end_of(&self, user: UserId) -> usize {
+        let theirs: Vec<_> =
+            lock(&self.inner.sessions).values().filter(|session| session.user == user).cloned().collect();
+        theirs.iter().for_each(|session| session.stop.stop(CloseReason::Revoked));
+        theirs.len()
+    }
+
     /// Ends every session with a reason its client is told, and waits until all are gone.
     pub async fn shut_down(&self) {
         self.inner.shutdown.cancel();
@@ -192,19 +240,50 @@ impl Hub {
         self.inner.tasks.wait().await;
     }
 
-    fn recall(&self, id: ConversationId) -> Option<History> {
-        let mut histories = lock(&self.inner.histories);
-        let at = histories.iter().position(|(kept, _)| *kept == id)?;
-        Some(histories.remove(at).1)
+    /// Which conversation to go on with, and what was said in it.
+    async fn recall(
+        &self,
+        user: UserId,
+        wanted: Option<ConversationId>,
+    ) -> (ConversationId, Result<Vec<Exchange>, JournalAway>) {
+        let Some(wanted) = wanted else { return (ConversationId::fresh(), Ok(Vec::new())) };
+        let recall = self.inner.journal.recall(user, wanted);
+        match tokio::time::timeout(self.inner.settings.recall_within, recall).await {
+            Ok(Ok(Some(earlier))) => (wanted, Ok(earlier)),
+            Ok(Ok(None)) => (ConversationId::fresh(), Ok(Vec::new())),
+            Ok(Err(away)) => (wanted, Err(away)),
+            Err(_) => (wanted, Err(JournalAway("no answer in time".into()))),
+        }
     }
 
-    fn forget(&self, id: SessionId, conversation: ConversationId, history: History) {
-        lock(&self.inner.sessions).remove(&id);
-        let mut histories = lock(&self.inner.histories);
-        if histories.len() >= self.inner.settings.kept_conversations.max(1) {
-            histories.remove(0);
+    /// Why nobody can be admitted now.
+    fn full(&self, sessions: &HashMap<SessionId, Arc<Session>>) -> Option<Refused> {
+        let Inner { settings, shutdown, .. } = &*self.inner;
+        if shutdown.is_cancelled() {
+            return Some(Refused::ShuttingDown);
         }
-        histories.push((conversation, history));
+        let full = sessions.len() >= settings.max_sessions
+            && sessions.values().all(|session| session.outbox.detached_for().is_none());
+        full.then_some(Refused::Full { max: settings.max_sessions, retry_after: settings.retry_after })
+    }
+
+    fn admit(&self, id: SessionId, session: &Arc<Session>) -> Result<(), Refused> {
+        let mut sessions = lock(&self.inner.sessions);
+        if let Some(full) = self.full(&sessions) {
+            return Err(full);
+        }
+        if sessions.len() >= self.inner.settings.max_sessions {
+            // Someone at the door comes before someone who may never come back.
+            let longest = sessions
+                .iter()
+                .filter_map(|(id, session)| session.outbox.detached_for().map(|since| (since, *id)))
+                .max_by_key(|(since, _)| *since);
+            if let Some(gone) = longest.and_then(|(_, abandoned)| sessions.remove(&abandoned)) {
+                gone.stop.stop(CloseReason::Abandoned);
+            }
+        }
+        sessions.insert(id, Arc::clone(session));
+        Ok(())
     }
 }
 

@@ -219,4 +219,6 @@ pub enum CloseReason {
     Shutdown,
     /// The socket went away and nobody resumed in time.
     Abandoned,
+    /// The operator ended it, or its owner may no longer come in.
+    Revoked,
 }

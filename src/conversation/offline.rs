@@ -6,7 +6,7 @@ use super::segment::quietest_point;
 use crate::{
     audio::{FRAME_MS, FRAME_SAMPLES, Framer, Mono16k},
     engine::{EngineError, Priority, Recognition, RecognizeRequest, Recognizer, Transcript, VoiceDetector},
-    model::{SessionId, Word},
+    model::SessionId,
 };
 
 /// What is asked of a recording.
@@ -26,6 +26,18 @@ const MARGIN: usize = 400 / FRAME_MS as usize;
 /// Pieces under way at once: the next one is waiting when a worker becomes free.
 const AHEAD: usize = 2;
 
+/// What was heard in one piece of a recording.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Heard {
+    /// Where the piece lies in the recording, in milliseconds.
+    pub start_ms: u32,
+    pub end_ms: u32,
+    /// Its words' times count from the start of the recording.
+    pub transcript: Transcript,
+    /// How much of the recording lies before the piece's end, 0 to 1.
+    pub done: f32,
+}
+
 /// Decodes all speech in `audio`, in order. `progress` hears the fraction done after each piece. Dropping the future
 /// cancels the work.
 ///
@@ -38,8 +50,31 @@ pub async fn transcribe_whole(
     options: &WholeOptions,
     mut progress: impl FnMut(f32),
 ) -> Result<Transcript, EngineError> {
+    let pieces = pieces(audio, detector, recognizer.max_audio());
+    let whole = transcribe_pieces(recognizer, audio, &pieces, options, |heard| progress(heard.done)).await?;
+    progress(1.0);
+    Ok(whole)
+}
+
+/// Where somebody speaks in `audio`, in stretches of at most `max`, in samples. Takes a few milliseconds of CPU for
+/// each second of sound: not for an async task where the recording is long.
+pub fn pieces(audio: &Mono16k, detector: &mut dyn VoiceDetector, max: Duration) -> Vec<Range<usize>> {
+    fitting(audio, &spoken(audio, detector), max)
+}
+
+/// Decodes `pieces` of `audio`, in order, and tells each as soon as it and all before it are done. Dropping the future
+/// cancels the work.
+///
+/// # Errors
+/// The first error of a piece.
+pub async fn transcribe_pieces(
+    recognizer: &dyn Recognizer,
+    audio: &Mono16k,
+    pieces: &[Range<usize>],
+    options: &WholeOptions,
+    mut told: impl FnMut(&Heard),
+) -> Result<Transcript, EngineError> {
     let mut whole = Transcript::default();
-    let pieces = pieces(audio, &spoken(audio, detector), recognizer.max_audio());
     let session = SessionId::fresh();
     let mut decoded = 0_usize;
     let mut rejected = Some("no_speech");
@@ -60,19 +95,25 @@ pub async fn transcribe_whole(
             waiting.push_back((piece.clone(), recognizer.submit(request)));
         }
         let Some((piece, answer)) = waiting.pop_front() else { break };
-        let heard = answer.await.unwrap_or(Err(EngineError::Closed))?;
+        let mut transcript = answer.await.unwrap_or(Err(EngineError::Closed))?;
+        let (start_ms, end_ms) = ((piece.start / 16) as u32, (piece.end / 16) as u32);
+        for word in &mut transcript.words {
+            word.start_ms += start_ms;
+            word.end_ms += start_ms;
+        }
         decoded += piece.len();
-        rejected = rejected.and(heard.rejected);
-        join(&mut whole, heard, &piece, decoded);
-        progress((piece.end as f32 / audio.len() as f32).min(1.0));
+        rejected = rejected.and(transcript.rejected);
+        let done = (piece.end as f32 / audio.len() as f32).min(1.0);
+        let heard = Heard { start_ms, end_ms, transcript, done };
+        told(&heard);
+        join(&mut whole, heard.transcript, piece.len() as f32 / decoded.max(1) as f32);
     }
     whole.rejected = rejected.filter(|_| whole.text.is_empty());
-    progress(1.0);
     Ok(whole)
 }
 
-/// Adds a piece; `decoded` samples have been decoded with it.
-fn join(whole: &mut Transcript, heard: Transcript, piece: &Range<usize>, decoded: usize) {
+/// Adds a piece, which is `share` of what was decoded with it.
+fn join(whole: &mut Transcript, heard: Transcript, share: f32) {
     if !heard.text.is_empty() {
         if !whole.text.is_empty() {
             whole.text.push(' ');
@@ -80,13 +121,7 @@ fn join(whole: &mut Transcript, heard: Transcript, piece: &Range<usize>, decoded
         whole.text.push_str(&heard.text);
         whole.language = whole.language.take().or(heard.language);
     }
-    let offset = (piece.start / 16) as u32;
-    whole.words.extend(heard.words.into_iter().map(|word| Word {
-        start_ms: word.start_ms + offset,
-        end_ms: word.end_ms + offset,
-        ..word
-    }));
-    let share = piece.len() as f32 / decoded.max(1) as f32;
+    whole.words.extend(heard.words);
     whole.mean_log_probability += (heard.mean_log_probability - whole.mean_log_probability) * share;
     whole.compute += heard.compute;
     whole.queued += heard.queued;
@@ -94,23 +129,33 @@ fn join(whole: &mut Transcript, heard: Transcript, piece: &Range<usize>, decoded
 
 /// Where somebody speaks, with a margin, in samples.
 fn spoken(audio: &Mono16k, detector: &mut dyn VoiceDetector) -> Vec<Range<usize>> {
+    /// Frames are made of so many samples at a time: a copy of all of a long recording would be large.
+    const AT_ONCE: usize = FRAME_SAMPLES * 500;
     let mut framer = Framer::new();
-    let mut frames = framer.push(audio);
-    frames.extend(framer.flush());
     let mut stretches: Vec<Range<usize>> = vec![];
-    for (at, _) in frames.iter().enumerate().filter(|(_, frame)| detector.probability(frame) >= THRESHOLD) {
-        let end = ((at + 1 + MARGIN) * FRAME_SAMPLES).min(audio.len());
-        let start = at.saturating_sub(MARGIN) * FRAME_SAMPLES;
-        match stretches.last_mut() {
-            Some(last) if start <= last.end => last.end = end,
-            _ => stretches.push(start..end),
+    let mut at = 0;
+    for from in (0..=audio.len()).step_by(AT_ONCE) {
+        let mut frames = framer.push(&audio.slice(from..from + AT_ONCE));
+        if from + AT_ONCE > audio.len() {
+            frames.extend(framer.flush());
+        }
+        for frame in frames {
+            if detector.probability(&frame) >= THRESHOLD {
+                let end = ((at + 1 + MARGIN) * FRAME_SAMPLES).min(audio.len());
+                let start = at.saturating_sub(MARGIN) * FRAME_SAMPLES;
+                match stretches.last_mut() {
+                    Some(last) if start <= last.end => last.end = end,
+                    _ => stretches.push(start..end),
+                }
+            }
+            at += 1;
         }
     }
     stretches
 }
 
 /// Joins neighbouring stretches while they fit into one request, and cuts those that do not fit at quiet points.
-fn pieces(audio: &Mono16k, stretches: &[Range<usize>], max: Duration) -> Vec<Range<usize>> {
+fn fitting(audio: &Mono16k, stretches: &[Range<usize>], max: Duration) -> Vec<Range<usize>> {
     let most = (max.as_millis() as usize * 16).max(FRAME_SAMPLES);
     let mut pieces: Vec<Range<usize>> = vec![];
     for stretch in stretches {
@@ -135,7 +180,7 @@ fn pieces(audio: &Mono16k, stretches: &[Range<usize>], max: Duration) -> Vec<Ran
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{audio::VadFrame, engine::EngineInfo};
+    use crate::{audio::VadFrame, engine::EngineInfo, model::Word};
 
     /// Hears each piece's first and last sample, in ms, and answers that.
     struct Echo;
@@ -190,6 +235,20 @@ mod tests {
         assert_eq!(whole.words[1].start_ms, cut);
         assert!(whole.words[2].start_ms > 19_800, "silence is not decoded: {:?}", whole.words);
         assert!(fractions.is_sorted() && fractions.last() == Some(&1.0), "{fractions:?}");
+    }
+
+    #[tokio::test]
+    async fn each_piece_is_told_with_its_place() {
+        let audio = recording(&[(1.0, 0), (3.0, 8000), (9.0, 0), (2.0, 8000), (1.0, 0)]);
+        let pieces = pieces(&audio, &mut Loudness, Duration::from_secs(10));
+        let mut told = vec![];
+        let options = WholeOptions { words: true, ..WholeOptions::default() };
+        let whole = transcribe_pieces(&Echo, &audio, &pieces, &options, |heard| told.push(heard.clone())).await;
+        let places: Vec<_> = told.iter().map(|heard| (heard.start_ms, heard.end_ms)).collect();
+        assert_eq!(places, [(600, 4_400), (12_600, 15_400)]);
+        assert_eq!(told[1].transcript.words[0].start_ms, 12_600);
+        assert_eq!(whole.expect("nothing fails here").words.len(), 2);
+        assert!(told[0].done < told[1].done && told[1].done < 1.0);
     }
 
     #[tokio::test]

@@ -89,6 +89,12 @@ impl Playout {
         }
     }
 
+    /// The rate of the sound.
+    #[must_use]
+    pub const fn rate(&self) -> SampleRate {
+        self.rate
+    }
+
     /// Whether more parts should be fetched: a second of sound is enough to have in hand.
     #[must_use]
     pub fn wants_more(&self) -> bool {

@@ -430,6 +430,7 @@ impl Utterance {
             rejected: heard.rejected.filter(|_| text.is_empty()),
             text,
             words,
+            language: self.language.clone(),
             mean_log_probability: heard.mean_log_probability,
             compute: self.budget.spent,
         }

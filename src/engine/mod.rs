@@ -9,6 +9,7 @@ pub mod chat;
 mod error;
 pub mod espeak;
 mod lines;
+pub mod models;
 pub mod ollama;
 pub mod openai_chat;
 pub mod piper;
@@ -33,7 +34,7 @@ use crate::{
 };
 
 /// What is in use, as shown on the page, in the health report and in the log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct EngineInfo {
     /// The engine: `whisper`, `ollama`, `openai`, `builtin`, `piper`, `espeak`.
     pub engine: String,
@@ -134,6 +135,10 @@ pub trait ChatModel: Send + Sync + 'static {
     fn reply(&self, request: ChatRequest) -> ChatStream;
     /// Loads the model before it is needed; called when a session starts, may be called often.
     fn warm_up(&self) -> BoxFuture<'static, Result<(), EngineError>>;
+    /// Whether it could be asked now, within a second or two, without loading anything; what is wrong if not.
+    fn probe(&self) -> BoxFuture<'static, Result<(), String>> {
+        Box::pin(async { Ok(()) })
+    }
 }
 
 // --------------------------------------------------------------------- speech

@@ -37,6 +37,9 @@ const STAYS_WARM: Duration = Duration::from_mins(1);
 /// A failed warm-up is not tried again for this long: many sessions may start at once.
 const STAYS_COLD: Duration = Duration::from_secs(2);
 
+/// How long a look for the health report may take.
+const PROBE: Duration = Duration::from_millis(1_500);
+
 /// Where Ollama is and how it is asked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OllamaSettings {
@@ -196,6 +199,17 @@ impl ChatModel for Ollama {
     fn warm_up(&self) -> BoxFuture<'static, Result<(), EngineError>> {
         let server = Arc::clone(&self.0);
         Box::pin(async move { server.warm_up().await })
+    }
+
+    fn probe(&self) -> BoxFuture<'static, Result<(), String>> {
+        let ollama = self.clone();
+        Box::pin(async move {
+            match ollama.look(PROBE).await {
+                Found::Ready => Ok(()),
+                Found::NoModel { .. } => Err(format!("the model {} is missing", ollama.0.settings.model)),
+                Found::NoServer { reason } => Err(reason),
+            }
+        })
     }
 }
 

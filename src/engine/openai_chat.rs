@@ -6,6 +6,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use futures::future::BoxFuture;
@@ -20,6 +21,9 @@ use super::{
     streaming::{self, BadLine, Dialect, Patience, Refusal, Told},
 };
 use crate::model::{Message, Role};
+
+/// How long a look for the health report may take.
+const PROBE: Duration = Duration::from_millis(1_500);
 
 /// Where the server is and how it is asked.
 #[derive(Clone, PartialEq)]
@@ -121,6 +125,16 @@ impl ChatModel for OpenAiChat {
             let outcome = server.list().await;
             server.ended(outcome.as_ref().copied());
             outcome
+        })
+    }
+
+    fn probe(&self) -> BoxFuture<'static, Result<(), String>> {
+        let server = Arc::clone(&self.0);
+        Box::pin(async move {
+            match tokio::time::timeout(PROBE, server.list()).await {
+                Ok(outcome) => outcome.map(drop).map_err(|error| error.to_string()),
+                Err(_) => Err(format!("no answer within {} ms", PROBE.as_millis())),
+            }
         })
     }
 }

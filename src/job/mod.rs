@@ -1,1 +1,4 @@
 //! Long work with progress events: recordings to text.
+
+pub mod decode;
+pub mod kind;

@@ -1,6 +1,7 @@
 //! What a client is told when something goes wrong: the one `IntoResponse` for failures and the one place that makes
 //! WebSocket error events. Every floor below has its own error type; here they become a [`Code`] with a hint.
 
+mod account;
 mod russian;
 
 use axum::{
@@ -205,6 +206,11 @@ impl ApiError {
     #[must_use]
     pub fn shutting_down() -> Self {
         Self::new(Code::ShuttingDown, "the server is stopping", "connect again in a moment")
+    }
+
+    #[must_use]
+    pub fn revoked() -> Self {
+        Self::new(Code::Forbidden, "this session was ended by the server", "log in again, or ask the operator")
     }
 
     #[must_use]

@@ -2,8 +2,12 @@
 
 pub mod caller;
 pub mod client;
+pub mod cookie;
 pub mod error;
+pub mod identity;
 pub mod json;
 pub mod native;
+pub mod origin;
 pub mod rest;
 pub mod socket;
+pub mod visit;

@@ -25,6 +25,7 @@ pub mod close {
     pub const TRY_AGAIN_LATER: u16 = 1013;
     pub const IDLE: u16 = 4001;
     pub const SLOW_READER: u16 = 4002;
+    pub const REVOKED: u16 = 4003;
 }
 
 /// How much a socket may do.

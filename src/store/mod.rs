@@ -6,15 +6,22 @@
 
 mod error;
 mod jobs;
+mod open;
 mod people;
+mod rows;
+pub mod spool;
+mod sqlite;
 mod talks;
+mod words;
 
 use async_trait::async_trait;
 
 pub use self::{
     error::StoreError,
     jobs::{JobEvent, JobRecord, JobState, Jobs},
+    open::{PostgresServer, StoreSettings, open, open_when_there},
     people::{ApiKey, LoginSession, NewUser, People, Purpose, Scope, Token, User, UserChange},
+    sqlite::Sqlite,
     talks::{
         Conversation, ConversationKind, Cursor, Found, Listing, Side, Source, Talks, TurnAudio, TurnRecord, TurnReply,
     },

@@ -3,6 +3,7 @@
 use std::{
     ffi::OsString,
     net::SocketAddr,
+    path::Path,
     process::Command,
     sync::{Arc, OnceLock},
     time::Duration,
@@ -15,6 +16,7 @@ use aigolos::{
 };
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tokio::{net::TcpListener, net::TcpStream, sync::oneshot, task::JoinHandle};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungstenite::Message};
 
@@ -26,14 +28,26 @@ pub struct TestServer {
     pub address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     serving: JoinHandle<std::io::Result<()>>,
+    /// Its own data folder, removed with it; a server that starts in another's folder has none.
+    folder: Option<TempDir>,
 }
 
 impl TestServer {
     pub async fn start(flags: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("a scratch folder");
+        let mut server = Self::start_in(folder.path(), flags).await;
+        server.folder = Some(folder);
+        server
+    }
+
+    /// A server with what `folder` keeps from an earlier one.
+    pub async fn start_in(folder: &Path, flags: &[&str]) -> Self {
+        let data = folder.to_str().expect("scratch folders have plain names");
+        let flags = [flags, &["--data-dir", data]].concat();
         let arguments = ["aigolos", "--asr-model-name", "nano", "--tts-engine", "espeak", "--llm-backend", "builtin"];
         // clap lets no flag stand twice: what the test wishes replaces the default.
         let defaults = arguments[1..].chunks(2).filter(|pair| !flags.contains(&pair[0])).flatten();
-        let line = std::iter::once(&arguments[0]).chain(defaults).chain(flags).map(OsString::from);
+        let line = std::iter::once(&arguments[0]).chain(defaults).chain(&flags).map(OsString::from);
         let (_, config) = Config::parse(line).expect("the test's flags are valid");
         let engines = if flags
             .iter()
@@ -52,7 +66,17 @@ impl TestServer {
             };
             app::run(&config, engines, listener, stop, |_| {}).await
         });
-        Self { address, stop: Some(stop), serving }
+        Self { address, stop: Some(stop), serving, folder: None }
+    }
+
+    /// Where it keeps what it writes.
+    pub fn folder(&self) -> &Path {
+        self.folder.as_ref().expect("it was started in a folder of its own").path()
+    }
+
+    /// The address of `path`, which begins with a slash.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
     }
 
     /// Asks it to stop and waits until it has.

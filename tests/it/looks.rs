@@ -3,14 +3,36 @@
 use std::{sync::Arc, time::Duration};
 
 use aigolos::{
+    account::{Identity, Via},
     audio::{Pcm, SampleRate, VadFrame},
     engine::{
         ChatDelta, ChatModel, ChatRequest, ChatStream, EngineError, EngineInfo, Engines, Recognition, RecognizeRequest,
         Recognizer, SpeakRequest, SpeechStream, Synthesizer, Transcript, VoiceDetector, VoiceInfo,
     },
+    model::{UnixMs, UserId},
+    store::User,
 };
 use futures::{FutureExt, future::BoxFuture};
 use tokio::sync::{mpsc, oneshot};
+
+/// Who everybody is on a server without accounts.
+pub fn anybody() -> Identity {
+    let user = User {
+        id: UserId::LOCAL,
+        email: "local@localhost".into(),
+        name: String::new(),
+        password_hash: String::new(),
+        admin: true,
+        verified_at: None,
+        disabled: false,
+        language: None,
+        theme: None,
+        keep_audio: false,
+        retention_days: None,
+        created_at: UnixMs(0),
+    };
+    Identity { user, via: Via::Open }
+}
 
 /// A set of them. The reply is always "Hello there.", 300 ms long.
 pub fn engines() -> Engines {

@@ -1,18 +1,23 @@
 //! One socket of the native protocol with a real hub behind it: who gets in, what is refused and how, how it ends.
 //! The engines only look like engines: what they say does not matter here.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use aigolos::{
     conversation::{
         driver::DriverSettings,
         hub::{Hub, HubSettings},
+        journal::NoJournal,
     },
     protocol::{
         native::routes::{NativeSettings, router},
         socket::SocketSettings,
     },
 };
+use axum::Extension;
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::{
@@ -40,9 +45,9 @@ struct Server {
 }
 
 async fn server(hub: HubSettings, native: NativeSettings) -> Server {
-    let hub = Hub::new(looks::engines(), hub);
+    let hub = Hub::new(looks::engines(), hub, Arc::new(NoJournal));
     let (shutdown, sockets) = (CancellationToken::new(), TaskTracker::new());
-    let router = router(hub.clone(), native, shutdown.clone(), sockets.clone());
+    let router = router(hub.clone(), native, shutdown.clone(), sockets.clone()).layer(Extension(looks::anybody()));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let url = format!("ws://{}/ws", listener.local_addr().expect("it is bound"));
     tokio::spawn(async move { axum::serve(listener, router).await });

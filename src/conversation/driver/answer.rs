@@ -7,15 +7,17 @@ use std::{
 
 use tokio::sync::mpsc;
 
-use super::{Driver, TurnClock};
+use super::{Driver, TurnClock, book::collect};
 use crate::{
+    audio::Pcm,
     conversation::{
+        journal::{Replied, Said},
         message::{CancelReason, Event, Mode},
         playout::{Part, Playout, Step},
         reply::{self, Made, ReplyJob},
         turn::Input,
     },
-    model::{Timings, TurnId},
+    model::{Role, Timings, TurnId},
 };
 
 /// Loading a model that takes longer than this is told.
@@ -30,7 +32,9 @@ pub(super) struct ReplyRun {
     said: String,
     /// What was let out so far.
     text: String,
-    held: bool,
+    /// The sound sent so far, where it is kept.
+    sound: Vec<i16>,
+    pub(super) held: bool,
     first_token: Option<Instant>,
     first_sentence: Option<Instant>,
     first_sound: Option<Instant>,
@@ -105,6 +109,7 @@ impl Driver {
             parts: Some(reply::make(self.engines.clone(), job)),
             said,
             text: String::new(),
+            sound: Vec::new(),
             held,
             first_token: None,
             first_sentence: None,
@@ -126,6 +131,9 @@ impl Driver {
     fn let_out(&mut self, turn: TurnId) {
         if let Some(reply) = &self.reply {
             self.history.said(turn, reply.said.clone());
+            // A spoken turn was told with its final transcript: this one was typed.
+            let said = Said { text: reply.said.clone(), spoken: None, language: self.options.language.clone() };
+            self.book.said(turn, self.options.mode, said);
         }
         self.outbox.push(Event::ReplyStarted { turn });
     }
@@ -165,6 +173,9 @@ impl Driver {
                 }
                 Step::Audio { chunk, audio } => {
                     reply.first_audio.get_or_insert_with(Instant::now);
+                    if self.book.keeps_sound {
+                        collect(&mut reply.sound, &audio.samples, audio.rate);
+                    }
                     self.outbox.push(Event::ReplyAudio { turn, chunk, audio });
                 }
                 Step::WaitUntil(due) => return Some(due),
@@ -185,6 +196,8 @@ impl Driver {
         let turn = reply.turn;
         let text = reply.text.trim().to_owned();
         self.history.replied(turn, text.clone());
+        let replied = Replied { text: text.clone(), heard: text.clone(), interrupted: false, timings };
+        self.write_down(reply, replied);
         self.outbox.push(Event::ReplyDone { turn, text, timings });
         self.step(Input::ReplyEnded { turn });
     }
@@ -210,7 +223,15 @@ impl Driver {
         self.history.replied(turn, reply.text.trim());
         self.history.cut_to_heard(turn, &heard);
         let timings = self.timings(&reply);
+        let text = reply.text.trim().to_owned();
+        self.write_down(reply, Replied { text, heard: heard.clone(), interrupted: true, timings });
         self.outbox.push(Event::ReplyCancelled { turn, heard, reason, timings });
+    }
+
+    /// Tells the journal how a reply ended; before the client hears of it.
+    fn write_down(&mut self, reply: ReplyRun, replied: Replied) {
+        self.book.replied(reply.turn, replied);
+        self.book.sound(reply.turn, Role::Assistant, Pcm::new(reply.playout.rate(), reply.sound));
     }
 
     fn timings(&mut self, reply: &ReplyRun) -> Timings {

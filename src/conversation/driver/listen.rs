@@ -5,23 +5,26 @@ use std::time::{Duration, Instant};
 use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
 
-use super::{Driver, TurnClock};
+use super::{Driver, TurnClock, book::collect};
 use crate::{
-    audio::{FRAME_MS, Mono16k, Pcm, Resampler, VadFrame},
+    audio::{FRAME_MS, Mono16k, Pcm, Resampler, SampleRate, VadFrame},
     conversation::{
+        journal::{Said, Spoken},
         message::Event,
         segment::Heard,
         transcript::{Decode, FinalNeed, FinalText, TranscriptSettings, Utterance},
         turn::Input,
     },
     engine::{EngineError, RecognizeRequest, Transcript},
-    model::{Timings, TurnId},
+    model::{Role, Timings, TurnId},
 };
 
 /// One utterance from its first voice to its final text.
 pub(super) struct Speech {
     turn: TurnId,
     utterance: Utterance,
+    /// All of its sound, where that is kept.
+    sound: Vec<i16>,
     start_ms: u64,
     /// Where the last voice was, on the client's audio clock.
     end_ms: u64,
@@ -40,6 +43,16 @@ pub(super) struct Speech {
     decodes: CancellationToken,
     /// Cancels those for the final text when the person goes on.
     finals: CancellationToken,
+}
+
+impl Speech {
+    /// Takes the utterance's next audio.
+    fn hear(&mut self, audio: &Mono16k, keep: bool) {
+        self.utterance.push(audio);
+        if keep {
+            collect(&mut self.sound, audio.samples(), SampleRate::HZ_16000);
+        }
+    }
 }
 
 impl Drop for Speech {
@@ -96,7 +109,7 @@ impl Driver {
                     None => {
                         // `OpenTurn` made it already; it only lacks its sound.
                         if let Some(speech) = &mut self.open {
-                            speech.utterance.push(&audio);
+                            speech.hear(&audio, self.book.keeps_sound);
                         }
                     }
                 }
@@ -106,7 +119,7 @@ impl Driver {
                 let Some(speech) = &mut self.open else { return };
                 let mut audio = Mono16k::default();
                 audio.append_frame(frame);
-                speech.utterance.push(&audio);
+                speech.hear(&audio, self.book.keeps_sound);
                 speech.utterance.silent_for(silence_ms);
                 if voiced {
                     speech.last_voice = Instant::now();
@@ -120,12 +133,12 @@ impl Driver {
     fn open_speech(&mut self, turn: TurnId, start_ms: u64, audio: &Mono16k, visible: bool) {
         let now = Instant::now();
         let settings = self.settings.transcript.clone().for_max_audio(self.engines.recognizer.max_audio());
-        let mut utterance = Utterance::new(TranscriptSettings { words: self.options.words, ..settings }, start_ms);
-        utterance.push(audio);
+        let utterance = Utterance::new(TranscriptSettings { words: self.options.words, ..settings }, start_ms);
         let decodes = CancellationToken::new();
-        self.open = Some(Speech {
+        let mut speech = Speech {
             turn,
             utterance,
+            sound: Vec::new(),
             start_ms,
             end_ms: start_ms + u64::from(audio.ms()),
             last_voice: now,
@@ -138,7 +151,9 @@ impl Driver {
             text: None,
             finals: decodes.child_token(),
             decodes,
-        });
+        };
+        speech.hear(audio, self.book.keeps_sound);
+        self.open = Some(speech);
     }
 
     /// The machine calls it a turn: the client hears of it.
@@ -311,6 +326,10 @@ impl Driver {
             clock.timings.final_transcript_ms = final_at.map(|at| clock.ms_at(at));
         }
         let words = if self.options.words { found.words } else { Vec::new() };
+        let spoken = Spoken { start_ms, end_ms, words: words.clone() };
+        let language = self.options.language.clone().or(found.language);
+        self.book.said(turn, self.options.mode, Said { text: text.clone(), spoken: Some(spoken), language });
+        self.book.sound(turn, Role::User, Pcm::new(SampleRate::HZ_16000, std::mem::take(&mut speech.sound)));
         self.outbox.push(Event::Final { turn, text, words, start_ms, end_ms, rejected: found.rejected });
     }
 

@@ -4,11 +4,12 @@
 //! so the loop never waits for one of them alone.
 
 mod answer;
+mod book;
 mod listen;
 
 use std::{
     collections::VecDeque,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
@@ -18,12 +19,14 @@ use tokio_util::sync::CancellationToken;
 
 use self::{
     answer::ReplyRun,
+    book::Book,
     listen::{DecodeDone, Speech},
 };
 use super::{
-    history::{History, PromptSettings},
+    history::{Exchange, History, PromptSettings},
     interruption::InterruptionSettings,
-    message::{CloseReason, Command, Event, Mode, SessionOptions, TurnDetection},
+    journal::{Journal, Owner, Place},
+    message::{CancelReason, CloseReason, Command, Event, Mode, SessionOptions, TurnDetection},
     outbox::Outbox,
     segment::{SegmentSettings, Segmenter},
     transcript::TranscriptSettings,
@@ -32,7 +35,7 @@ use super::{
 use crate::{
     audio::{FRAME_MS, Framer, Resampler},
     engine::Engines,
-    model::{SessionId, Timings, TurnId},
+    model::{ConversationId, SessionId, Timings, TurnId},
 };
 
 /// How sessions behave, apart from what each client chooses.
@@ -87,6 +90,44 @@ impl TurnClock {
     }
 }
 
+/// What a session begins with.
+pub struct Beginning {
+    pub session: SessionId,
+    pub conversation: ConversationId,
+    pub owner: Owner,
+    pub options: SessionOptions,
+    /// What was said in the conversation before.
+    pub earlier: Vec<Exchange>,
+    pub journal: Arc<dyn Journal>,
+    pub outbox: Arc<Outbox>,
+}
+
+/// Ends a session from outside, with the reason its client is told.
+#[derive(Debug, Clone)]
+pub struct Stop {
+    token: CancellationToken,
+    reason: Arc<OnceLock<CloseReason>>,
+}
+
+impl Stop {
+    /// Follows `server`: when that is cancelled, the session ends with [`CloseReason::Shutdown`].
+    #[must_use]
+    pub fn under(server: &CancellationToken) -> Self {
+        Self { token: server.child_token(), reason: Arc::default() }
+    }
+
+    /// Ends the session; of several reasons the first counts.
+    pub fn stop(&self, reason: CloseReason) {
+        let _ = self.reason.set(reason);
+        self.token.cancel();
+    }
+
+    async fn stopped(&self) -> CloseReason {
+        self.token.cancelled().await;
+        self.reason.get().copied().unwrap_or(CloseReason::Shutdown)
+    }
+}
+
 /// See the module.
 pub struct Driver {
     id: SessionId,
@@ -95,6 +136,7 @@ pub struct Driver {
     options: SessionOptions,
     outbox: Arc<Outbox>,
     history: History,
+    book: Book,
 
     turns: Turns,
     resampler: Option<Resampler>,
@@ -123,15 +165,11 @@ const CLOCKS: usize = 8;
 
 impl Driver {
     #[must_use]
-    pub fn new(
-        id: SessionId,
-        engines: Engines,
-        settings: DriverSettings,
-        options: SessionOptions,
-        history: Option<History>,
-        outbox: Arc<Outbox>,
-    ) -> Self {
-        let mut history = history.map_or_else(|| History::new(&settings.prompt), History::carried_over);
+    pub fn new(engines: Engines, settings: DriverSettings, beginning: Beginning) -> Self {
+        let Beginning { session: id, conversation, owner, options, earlier, journal, outbox } = beginning;
+        let place = Place { user: owner.user, conversation, session: id };
+        let mut history = History::new(&settings.prompt);
+        history.restore(earlier);
         if let Some(instructions) = &options.instructions {
             history.set_system(instructions.clone());
         }
@@ -158,11 +196,12 @@ impl Driver {
             options,
             outbox,
             history,
+            book: Book::new(journal, place, owner.keep_audio),
         }
     }
 
-    /// Runs until the session is over; gives back the conversation's history.
-    pub async fn run(mut self, mut commands: mpsc::Receiver<Command>, shutdown: CancellationToken) -> History {
+    /// Runs until the session is over.
+    pub async fn run(mut self, mut commands: mpsc::Receiver<Command>, stop: Stop) {
         self.warm_up();
         let mut commands_open = true;
         let reason = loop {
@@ -174,7 +213,7 @@ impl Driver {
             let outbox = Arc::clone(&self.outbox);
             tokio::select! {
                 biased;
-                () = shutdown.cancelled() => break CloseReason::Shutdown,
+                reason = stop.stopped() => break reason,
                 Some(done) = self.decodes.next(), if !self.decodes.is_empty() => self.decoded(done),
                 made = ReplyRun::next(self.reply.as_mut()), if wants_parts => self.made(made),
                 command = commands.recv(), if commands_open => match command {
@@ -188,8 +227,11 @@ impl Driver {
         if self.ending.is_none() {
             self.step(Input::End);
         }
+        // One that was still being made for a session that took too long to end.
+        if let Some(turn) = self.reply.as_ref().filter(|reply| !reply.held).map(|reply| reply.turn) {
+            self.cancel_reply(turn, CancelReason::Closing);
+        }
         self.outbox.push(Event::Closed { session: self.id, reason });
-        self.history
     }
 
     // ------------------------------------------------------------ commands and time

@@ -86,6 +86,8 @@ pub struct FinalText {
     pub text: String,
     /// Where asked for; times in ms of the stream.
     pub words: Vec<Word>,
+    /// ISO 639-1, where the recogniser told.
+    pub language: Option<String>,
     /// Why there is no text although there was sound.
     pub rejected: Option<&'static str>,
     /// Of the last decode, at most 0.

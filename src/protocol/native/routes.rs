@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use axum::{
     Router,
     extract::{State, WebSocketUpgrade},
-    http::{HeaderMap, HeaderValue, Uri, header},
+    http::HeaderMap,
     response::Response,
     routing::get,
 };
@@ -19,7 +19,9 @@ use super::{
 use crate::{
     conversation::{hub::Hub, message::SessionOptions},
     protocol::{
+        caller::Caller,
         error::{ApiError, Code},
+        origin::Origins,
         socket::{SocketSettings, library_limit},
     },
 };
@@ -28,14 +30,16 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct NativeSettings {
     pub socket: SocketSettings,
-    /// Origins other than the server's own whose pages may connect (`https://talk.example.org`), or `*` for all.
-    pub allowed_origins: Vec<String>,
+    /// Whose pages may connect.
+    pub origins: Origins,
     /// The longest typed utterance, in characters.
     pub max_text_chars: usize,
     /// How long a socket may take to start its session.
     pub start_within: Duration,
     /// Sockets that have not started their session yet. Full: a new one is refused before the upgrade.
     pub max_waiting: usize,
+    /// Whether the sound of conversations is kept where there are no accounts.
+    pub keep_audio: bool,
     /// What a session gets that wishes for nothing: language, voice and the rest.
     pub defaults: SessionOptions,
 }
@@ -44,10 +48,11 @@ impl Default for NativeSettings {
     fn default() -> Self {
         Self {
             socket: SocketSettings::default(),
-            allowed_origins: Vec::new(),
+            origins: Origins::default(),
             max_text_chars: 5_000,
             start_within: Duration::from_secs(15),
             max_waiting: 256,
+            keep_audio: false,
             defaults: SessionOptions::default(),
         }
     }
@@ -71,9 +76,14 @@ struct Door {
     sockets: TaskTracker,
 }
 
-async fn enter(State(door): State<Door>, headers: HeaderMap, upgrade: WebSocketUpgrade) -> Result<Response, ApiError> {
+async fn enter(
+    State(door): State<Door>,
+    Caller(identity): Caller,
+    headers: HeaderMap,
+    upgrade: WebSocketUpgrade,
+) -> Result<Response, ApiError> {
     let settings = &door.server.settings;
-    check_origin(&headers, &settings.allowed_origins)?;
+    settings.origins.check(&headers)?;
     if door.server.shutdown.is_cancelled() {
         return Err(ApiError::shutting_down());
     }
@@ -85,109 +95,8 @@ async fn enter(State(door): State<Door>, headers: HeaderMap, upgrade: WebSocketU
     let tracked = door.sockets.token();
     Ok(upgrade.max_message_size(limit).max_frame_size(limit).protocols([SUBPROTOCOL]).on_upgrade(
         move |socket| async move {
-            serve(door.server, socket, waiting).await;
+            serve(door.server, identity, socket, waiting).await;
             drop(tracked);
         },
     ))
-}
-
-/// Browsers say which page a socket comes from, programs do not. A page of another host could otherwise listen in
-/// through its visitors' browsers, which reach what the page's author cannot.
-fn check_origin(headers: &HeaderMap, allowed: &[String]) -> Result<(), ApiError> {
-    let Some(origin) = headers.get(header::ORIGIN) else {
-        return Ok(());
-    };
-    let is_allowed = allowed.iter().any(|entry| entry == "*" || origin_equals(origin, entry));
-    if is_allowed || is_own(origin, headers.get(header::HOST)) {
-        return Ok(());
-    }
-    Err(ApiError::new(
-        Code::OriginRefused,
-        "a page of this origin may not connect",
-        "open the page from the server itself, or let the operator allow the origin",
-    ))
-}
-
-fn origin_equals(origin: &HeaderValue, entry: &str) -> bool {
-    origin.as_bytes().eq_ignore_ascii_case(entry.trim_end_matches('/').as_bytes())
-}
-
-/// Whether the page came from the host that is now asked. The scheme may differ: a proxy may speak TLS for us.
-fn is_own(origin: &HeaderValue, host: Option<&HeaderValue>) -> bool {
-    let authority = |value: &HeaderValue| value.to_str().ok().map(str::to_ascii_lowercase);
-    let (Some(origin), Some(host)) = (authority(origin), host.and_then(authority)) else {
-        return false;
-    };
-    let Ok(origin) = origin.parse::<Uri>() else {
-        return false;
-    };
-    let default_port = match origin.scheme_str() {
-        Some("https") => ":443",
-        Some("http") => ":80",
-        _ => return false,
-    };
-    let Some(authority) = origin.authority() else {
-        return false;
-    };
-    let bare = |authority: &str| authority.strip_suffix(default_port).unwrap_or(authority).to_owned();
-    !host.is_empty() && bare(authority.as_str()) == bare(&host)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn refused(origin: &str, host: &str, allowed: &[&str]) -> bool {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::ORIGIN, origin.parse().expect("a header"));
-        if !host.is_empty() {
-            headers.insert(header::HOST, host.parse().expect("a header"));
-        }
-        let allowed: Vec<_> = allowed.iter().map(|&entry| entry.to_owned()).collect();
-        match check_origin(&headers, &allowed) {
-            Ok(()) => false,
-            Err(error) => {
-                assert_eq!(error.code, Code::OriginRefused);
-                true
-            }
-        }
-    }
-
-    #[test]
-    fn own_pages_and_programs_come_in() {
-        assert!(check_origin(&HeaderMap::new(), &[]).is_ok());
-        for (origin, host) in [
-            ("http://127.0.0.1:8080", "127.0.0.1:8080"),
-            ("http://LocalHost:8080", "localhost:8080"),
-            ("https://talk.example.org", "talk.example.org"),
-            ("https://talk.example.org", "talk.example.org:443"),
-            ("http://[::1]:8080", "[::1]:8080"),
-        ] {
-            assert!(!refused(origin, host, &[]), "{origin} at {host}");
-        }
-    }
-
-    #[test]
-    fn foreign_pages_stay_out() {
-        for (origin, host) in [
-            ("http://evil.example", "127.0.0.1:8080"),
-            ("http://127.0.0.1:9090", "127.0.0.1:8080"),
-            ("http://localhost", "localhost:8080"),
-            ("http://localhost:8080.evil.example", "localhost:8080"),
-            ("http://localhost:8080@evil.example", "localhost:8080"),
-            ("null", "localhost:8080"),
-            ("null", "null"),
-            ("file://", "localhost:8080"),
-            ("http://localhost:8080", ""),
-        ] {
-            assert!(refused(origin, host, &[]), "{origin} at {host}");
-        }
-    }
-
-    #[test]
-    fn the_operator_may_allow_others() {
-        assert!(!refused("https://app.example.org", "localhost:8080", &["https://app.example.org/"]));
-        assert!(!refused("https://any.example", "localhost:8080", &["*"]));
-        assert!(refused("https://app.example.org.evil.example", "localhost:8080", &["https://app.example.org"]));
-    }
 }

@@ -20,15 +20,19 @@ use super::{
     wire::{ClientEvent, Incoming, ServerEvent},
 };
 use crate::{
+    account::Identity,
     audio::Encoding,
     conversation::{
         hub::{Attachment, Hub},
-        message::CloseReason,
+        journal::Owner,
+        message::{CloseReason, Mode},
     },
     protocol::{
+        caller::Caller,
         error::{ApiError, Code, ErrorEvent},
         socket::{self, Reader, Received, WriteError, Writer, close},
     },
+    store::Scope,
 };
 
 /// How long each of the last words to a socket may take.
@@ -45,11 +49,11 @@ pub struct Server {
     pub shutdown: CancellationToken,
 }
 
-/// Serves `socket` until it ends. `waiting` is given back once a session has started.
-pub async fn serve(server: Server, socket: WebSocket, waiting: OwnedSemaphorePermit) {
+/// Serves `socket` of `identity` until it ends. `waiting` is given back once a session has started.
+pub async fn serve(server: Server, identity: Identity, socket: WebSocket, waiting: OwnedSemaphorePermit) {
     let (mut reader, mut writer) = socket::split(socket, &server.settings.socket, Some(server.settings.start_within));
     let opened = tokio::select! {
-        opened = open(&server, &mut reader, &mut writer) => opened,
+        opened = open(&server, &identity, &mut reader, &mut writer) => opened,
         () = server.shutdown.cancelled() => Err(Some(Parting::new(ApiError::shutting_down(), close::GOING_AWAY))),
     };
     drop(waiting);
@@ -83,7 +87,12 @@ impl Parting {
 }
 
 /// Waits for a `session.start` that can be followed, and answers it. `Err(None)`: the socket is gone.
-async fn open(server: &Server, reader: &mut Reader, writer: &mut Writer) -> Result<Session, Option<Parting>> {
+async fn open(
+    server: &Server,
+    identity: &Identity,
+    reader: &mut Reader,
+    writer: &mut Writer,
+) -> Result<Session, Option<Parting>> {
     let settings = &server.settings;
     let patience = patience(server);
     let mut told_of_audio = false;
@@ -104,7 +113,11 @@ async fn open(server: &Server, reader: &mut Reader, writer: &mut Writer) -> Resu
             Received::Hasty { text, wait } => (ClientEvent::parse(&text).id, ApiError::rate_limited(wait)),
             Received::Text(text) => {
                 let Incoming { id, event } = ClientEvent::parse(&text);
-                match event.and_then(|event| Session::begin(server, event)) {
+                let begun = match event {
+                    Ok(event) => Session::begin(server, identity, event).await,
+                    Err(error) => Err(error),
+                };
+                match begun {
                     Ok(session) => {
                         let written = write(writer, &session.ready(server), patience).await;
                         return written.map(|()| session).map_err(|_| None);
@@ -126,6 +139,16 @@ async fn open(server: &Server, reader: &mut Reader, writer: &mut Writer) -> Resu
             return Err(None);
         }
     }
+}
+
+/// A conversation takes all that a key can open, a dictation recognition alone.
+fn may(identity: &Identity, mode: Mode) -> Result<(), ApiError> {
+    let scopes: &[Scope] = match mode {
+        Mode::Converse => &[Scope::Asr, Scope::Llm, Scope::Tts],
+        Mode::Transcribe => &[Scope::Asr],
+    };
+    let caller = Caller(identity.clone());
+    scopes.iter().try_for_each(|&scope| caller.needs(scope).map(drop))
 }
 
 fn not_started() -> ApiError {
@@ -157,7 +180,7 @@ enum Ending {
 }
 
 impl Session {
-    fn begin(server: &Server, event: ClientEvent) -> Result<Self, ApiError> {
+    async fn begin(server: &Server, identity: &Identity, event: ClientEvent) -> Result<Self, ApiError> {
         let ClientEvent::SessionStart(event) = event else {
             return Err(not_started());
         };
@@ -169,9 +192,14 @@ impl Session {
             max_text_chars: server.settings.max_text_chars,
         };
         let start = translate::start(*event, &offer)?;
-        let attachment = match start.resume {
-            Some(resume) => server.hub.resume(resume.session_id, resume.last_seq)?,
-            None => server.hub.start(start.options, start.conversation)?,
+        let owner = owner(identity, server.settings.keep_audio);
+        let attachment = if let Some(resume) = start.resume {
+            let attachment = server.hub.resume(owner.user, resume.session_id, resume.last_seq)?;
+            may(identity, attachment.options().mode)?;
+            attachment
+        } else {
+            may(identity, start.options.mode)?;
+            server.hub.start(owner, start.options, start.conversation).await?
         };
         Ok(Self { attachment, input: start.input, output: start.output, offer })
     }
@@ -240,6 +268,7 @@ async fn say_goodbye(server: &Server, ending: Ending, attachment: Attachment, re
             CloseReason::Abandoned => (None, close::NORMAL, "abandoned"),
             CloseReason::Idle => (Some(ApiError::idle(settings.idle_timeout)), close::IDLE, "idle"),
             CloseReason::SlowReader => (slow_reader(), close::SLOW_READER, "slow_reader"),
+            CloseReason::Revoked => (Some(ApiError::revoked()), close::REVOKED, "revoked"),
             CloseReason::Shutdown => (Some(ApiError::shutting_down()), close::GOING_AWAY, "shutting_down"),
         },
     };
@@ -266,4 +295,10 @@ async fn say_goodbye(server: &Server, ending: Ending, attachment: Attachment, re
 async fn write(writer: &mut Writer, event: &ServerEvent, patience: Duration) -> Result<(), WriteError> {
     let text = serde_json::to_string(event).expect("events are structs of strings, numbers and lists");
     writer.write(Message::Text(text.into()), patience).await
+}
+
+/// Whose session it will be. People with accounts choose themselves whether their sound is kept.
+fn owner(identity: &Identity, keep_audio: bool) -> Owner {
+    let keep_audio = if identity.in_an_account() { identity.user.keep_audio } else { keep_audio };
+    Owner { user: identity.id(), keep_audio }
 }

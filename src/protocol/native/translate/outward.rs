@@ -223,6 +223,7 @@ impl From<CloseReason> for wire::CloseReason {
             CloseReason::SlowReader => Self::SlowReader,
             CloseReason::Shutdown => Self::Shutdown,
             CloseReason::Abandoned => Self::Abandoned,
+            CloseReason::Revoked => Self::Revoked,
         }
     }
 }

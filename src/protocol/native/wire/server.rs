@@ -212,6 +212,7 @@ pub enum CloseReason {
     SlowReader,
     Shutdown,
     Abandoned,
+    Revoked,
 }
 
 #[cfg(test)]
