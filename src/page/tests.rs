@@ -4,10 +4,10 @@ use axum::{
     response::Response,
 };
 
-use super::{assets::Static, locale::Language, *};
+use super::{assets::Static, *};
 use crate::{
     account::{Identity, Via},
-    model::{UnixMs, UserId},
+    model::{Language, UnixMs, UserId},
     store::User,
 };
 
@@ -166,7 +166,7 @@ async fn language_and_colours_are_in_the_page_from_the_start() {
     let fields = [(header::ACCEPT_LANGUAGE, "ru"), (header::COOKIE, "theme=dark")];
     let page = html(&pages(false), "/", None, &fields).await;
     assert!(page.contains("<html lang=\"ru\" data-theme=\"dark\""), "{page}");
-    assert!(page.contains(Language::Russian.text("live.label.start")));
+    assert!(page.contains(locale::text(Language::Ru, "live.label.start")));
     let mut other = person(false);
     other.user.language = Some("en".into());
     other.user.theme = Some("light".into());

@@ -117,7 +117,7 @@ export class ErrorHandler {
     const translated = failure && failure.message && (language === 'en' || failure.message !== failure.detail);
     const own = has(`problem.${code}`) ? t(`problem.${code}`) : t(`failure.${name}.text`);
     const plain = status > 0 && translated ? sentence(failure.message) : own;
-    const hint = failure?.hint && language === 'en' && status > 0 ? sentence(failure.hint) : t(has(`failure.${code}.hint`) ? `failure.${code}.hint` : `failure.${name}.hint`);
+    const hint = failure?.hint && translated && status > 0 ? sentence(failure.hint) : t(has(`failure.${code}.hint`) ? `failure.${code}.hint` : `failure.${name}.hint`);
     return {
       status,
       code,
