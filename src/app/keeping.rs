@@ -74,11 +74,17 @@ pub fn accounts(config: &Config, store: Arc<dyn Store>, address: SocketAddr) -> 
         ..AccountSettings::default()
     };
     let key = SecretKey::load(&keeping.secret_key, &config.settings.data_dir)?;
-    Accounts::new(store, settings, key, &mail_settings(config))
+    Accounts::new(store, settings, key, &mail_settings(config)?)
 }
 
-fn mail_settings(config: &Config) -> MailSettings {
+fn mail_settings(config: &Config) -> Result<MailSettings, String> {
     let keeping = &config.settings.keeping;
+    let path = &keeping.email_ca_file;
+    let trusted = if path.is_empty() {
+        None
+    } else {
+        Some(std::fs::read(path).map_err(|error| format!("EMAIL_CA_FILE: {path} cannot be read: {error}"))?)
+    };
     let backend = match keeping.email_backend.as_str() {
         "smtp" => MailBackend::Smtp(SmtpSettings {
             host: keeping.email_host.clone(),
@@ -86,12 +92,12 @@ fn mail_settings(config: &Config) -> MailSettings {
             tls: keeping.email_use_tls,
             user: keeping.email_host_user.clone(),
             password: keeping.email_host_password.clone(),
-            trusted: None,
+            trusted,
         }),
         "file" => MailBackend::File(config.settings.data_dir.join("mail")),
         _ => MailBackend::Console,
     };
-    MailSettings { backend, from: keeping.email_from.clone() }
+    Ok(MailSettings { backend, from: keeping.email_from.clone() })
 }
 
 /// Whose pages may use the server.

@@ -51,6 +51,7 @@ pub fn main() -> ExitCode {
             Action::Check => check::check(&config).await,
             Action::Config => commands::print_config(&config),
             Action::Transcribe { file, words } => commands::transcribe(&config, &file, words).await,
+            Action::User { action } => commands::user::user(&config, action).await,
             Action::Say { text, output, voice } => commands::say(&config, &text, &output, voice).await,
         }
     });

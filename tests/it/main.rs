@@ -1,7 +1,9 @@
 //! The integration tests: one binary, a module per behaviour.
 
+mod accounts;
 mod chat_ollama;
 mod chat_openai;
+mod daemon;
 mod fake_ollama;
 mod faults;
 mod harness;
@@ -9,6 +11,9 @@ mod layers;
 mod live;
 mod looks;
 mod native_socket;
+mod postgres;
 mod protocol_doc;
 mod recognition;
+mod redis;
 mod sessions;
+mod store_story;
