@@ -110,13 +110,13 @@ async fn named(State(manners): State<Manners>, mut request: Request, next: Next)
         let identity = response.extensions_mut().remove::<Identity>();
         let page = manners.pages.page(error.code.status(), headers, identity.as_ref(), Some(&id));
         let (parts, body) = page.into_parts();
-        response.headers_mut().remove(header::CONTENT_LENGTH);
+        forget_body(response.headers_mut());
         response.headers_mut().extend(parts.headers);
         *response.body_mut() = body;
     } else if let Some(error) = error {
         let body = Json(Problem::from(error).told(language, Some(id.clone()))).into_response().into_body();
         *response.body_mut() = body;
-        response.headers_mut().remove(header::CONTENT_LENGTH);
+        forget_body(response.headers_mut());
         response.headers_mut().insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(language.code()));
         response.headers_mut().append(header::VARY, HeaderValue::from_static("accept-language, cookie"));
     }
@@ -124,6 +124,12 @@ async fn named(State(manners): State<Manners>, mut request: Request, next: Next)
         response.headers_mut().insert(REQUEST_ID, id);
     }
     response
+}
+
+/// The body is replaced: neither its length nor its compression is true any more.
+fn forget_body(headers: &mut HeaderMap) {
+    headers.remove(header::CONTENT_LENGTH);
+    headers.remove(header::CONTENT_ENCODING);
 }
 
 /// Tells the outer layer who it was, and which language they have chosen.
