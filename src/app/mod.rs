@@ -16,6 +16,7 @@ mod router;
 mod serve;
 mod settings;
 mod telemetry;
+mod watch;
 
 use std::process::ExitCode;
 

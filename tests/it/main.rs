@@ -7,6 +7,7 @@ mod daemon;
 mod fake_ollama;
 mod faults;
 mod harness;
+mod history;
 mod layers;
 mod live;
 mod looks;
