@@ -164,7 +164,7 @@ async fn jobs(store: &Arc<dyn Store>) {
     }
     assert_eq!(store.job(ann, first.id).await.expect("read"), Some(done));
     assert!(!store.move_job(JobId::fresh(), JobState::Running, None, UnixMs(7)).await.expect("there is none"));
-    assert_eq!(store.unfinished_jobs(here).await.expect("read"), [second.clone()]);
+    assert_eq!(store.unfinished_jobs(here).await.expect("read"), std::slice::from_ref(&second));
 
     let event = |seq, kind: &str| JobEvent { seq, kind: kind.into(), data: json!({"fraction": 0.5, "n": seq}) };
     for seq in [2, 1, 3] {
