@@ -137,14 +137,21 @@ impl Drop for Cluster {
 const NOBODY: &str = "nobody";
 
 fn is_root() -> bool {
-    let id = Command::new("id").arg("-u").output().expect("id");
-    String::from_utf8_lossy(&id.stdout).trim() == "0"
+    id(&["-u"]) == "0"
+}
+
+fn id(arguments: &[&str]) -> String {
+    let id = Command::new("id").args(arguments).output().expect("id");
+    String::from_utf8_lossy(&id.stdout).trim().to_owned()
 }
 
 fn as_nobody(program: &Path) -> Command {
     if is_root() {
         let mut command = Command::new("setpriv");
-        command.args(["--reuid", NOBODY, "--regid", "nogroup", "--clear-groups", "--"]).arg(program).current_dir("/");
+        command
+            .args(["--reuid", NOBODY, "--regid", &id(&["-g", NOBODY]), "--clear-groups", "--"])
+            .arg(program)
+            .current_dir("/");
         return command;
     }
     Command::new(program)

@@ -273,18 +273,22 @@ fn newest(c: &Connection, user: UserId, listing: &Listing) -> rusqlite::Result<V
         .collect()
 }
 
-/// With the newest turn of each conversation that has all the words, or none where they are in its title.
+/// With the newest turn of each conversation that has all the words, or none where they are in its title. The order of
+/// the steps is given: left to itself SQLite asks the index of words anew for every turn.
 fn search(c: &Connection, user: UserId, listing: &Listing, query: &Query) -> rusqlite::Result<Vec<Found>> {
     let sql = format!(
-        "WITH hits AS (
+        "WITH matches AS MATERIALIZED (SELECT rowid AS row FROM turn_words WHERE turn_words MATCH :query),
+         titled AS MATERIALIZED (SELECT rowid AS row FROM title_words WHERE title_words MATCH :query),
+         hits AS MATERIALIZED (
              SELECT t.row, t.conversation, \
                  row_number() OVER (PARTITION BY t.conversation ORDER BY t.at DESC, t.turn DESC, t.session DESC) AS place
-             FROM turn_words w JOIN turns t ON t.row = w.rowid JOIN conversations c ON c.row = t.conversation
-             WHERE turn_words MATCH :query AND c.user_id = :user)
-         SELECT {CONVERSATION}, t.text, t.reply FROM conversations c
-         LEFT JOIN hits h ON h.conversation = c.row AND h.place = 1 LEFT JOIN turns t ON t.row = h.row
+             FROM matches m CROSS JOIN turns t ON t.row = m.row CROSS JOIN conversations c ON c.row = t.conversation
+             WHERE c.user_id = :user),
+         newest AS MATERIALIZED (SELECT row, conversation FROM hits WHERE place = 1),
+         wanted AS MATERIALIZED (SELECT conversation AS row FROM newest UNION SELECT row FROM titled)
+         SELECT {CONVERSATION}, t.text, t.reply FROM wanted w CROSS JOIN conversations c ON c.row = w.row
+         LEFT JOIN newest n ON n.conversation = c.row LEFT JOIN turns t ON t.row = n.row
          WHERE c.user_id = :user AND (:at IS NULL OR (c.updated_at, c.id) < (:at, :id))
-             AND (t.row IS NOT NULL OR c.row IN (SELECT rowid FROM title_words WHERE title_words MATCH :query))
          ORDER BY c.updated_at DESC, c.id DESC LIMIT :limit"
     );
     let found = |row: &Row<'_>| {
