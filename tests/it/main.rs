@@ -19,4 +19,6 @@ mod protocol_doc;
 mod recognition;
 mod redis;
 mod sessions;
+mod store_alike;
+mod store_outage;
 mod store_story;
