@@ -8,7 +8,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{
     archive::Archive,
     config::Config,
-    engines, keeping, listen,
+    departures, engines, keeping, listen,
     router::{self, Parts},
 };
 use crate::{
@@ -105,6 +105,7 @@ pub async fn run(
         shutdown: stopping.clone(),
         sockets: sockets.clone(),
     });
+    tokio::spawn(departures::watch(accounts.clone(), hub.clone(), stopping.clone()));
     up(&Server { address, hub: hub.clone() });
 
     let (told, drained) = (stopping.clone(), hub.clone());
