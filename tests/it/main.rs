@@ -12,3 +12,4 @@ mod native_socket;
 mod protocol_doc;
 mod recognition;
 mod sessions;
+mod work;
