@@ -22,3 +22,4 @@ mod sessions;
 mod store_alike;
 mod store_outage;
 mod store_story;
+mod work;

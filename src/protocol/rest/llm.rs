@@ -139,7 +139,8 @@ async fn request(
         if prompt.system_prompt.trim().is_empty() {
             crate::conversation::history::DEFAULT_SYSTEM_PROMPT.clone_into(&mut prompt.system_prompt);
         }
-        prompt.system_prompt.push_str(&format!("\nAnswer in the language whose ISO 639-1 code is {language}."));
+        let wish = format!("Answer in the language whose ISO 639-1 code is {language}.");
+        prompt.system_prompt = format!("{}\n{wish}", prompt.system_prompt);
     }
     let mut history = History::new(&prompt);
     let conversation = match asked.conversation_id {
