@@ -17,6 +17,7 @@ mod router;
 mod serve;
 mod settings;
 mod telemetry;
+mod watch;
 
 use std::process::ExitCode;
 

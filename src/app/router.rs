@@ -1,5 +1,7 @@
 //! Every URL on one screen, and what all of them share.
 
+use std::sync::Arc;
+
 use axum::{
     Router,
     extract::{DefaultBodyLimit, Request, State},
@@ -7,6 +9,7 @@ use axum::{
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
+use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower_http::{
     compression::{
@@ -22,7 +25,7 @@ use super::{
     archive::Archive,
     health::{self, Health},
     manners::{self, Manners},
-    openapi,
+    openapi, watch,
 };
 use crate::{
     account::Accounts,
@@ -32,7 +35,7 @@ use crate::{
         error::{ApiError, Code},
         identity,
         native::{self, routes::NativeSettings},
-        rest::{self, admin::Admin},
+        rest::{self, admin::Admin, work::Work},
     },
 };
 
@@ -49,8 +52,11 @@ pub struct Parts {
     pub native: NativeSettings,
     pub accounts: Accounts,
     pub archive: Archive,
+    /// Told when something about people, log-ins or keys has changed.
+    pub people_changed: Arc<Notify>,
     pub admin: Admin,
     pub pages: PageSettings,
+    pub work: Work,
     pub manners: Manners,
     /// Names the server answers to besides this machine's own; `None`: any.
     pub allowed_hosts: Option<Vec<String>>,
@@ -60,17 +66,35 @@ pub struct Parts {
 
 /// The whole server.
 pub fn router(parts: Parts) -> Router {
-    let Parts { hub, native, accounts, archive, admin, pages, manners, allowed_hosts, shutdown, sockets } = parts;
+    let Parts {
+        hub,
+        native,
+        accounts,
+        archive,
+        people_changed,
+        admin,
+        pages,
+        work,
+        manners,
+        allowed_hosts,
+        shutdown,
+        sockets,
+    } = parts;
     let header = |name: HeaderName, value: &'static str| {
         SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
     };
-    let (interface, description) = OpenApiRouter::with_openapi(openapi::Description::openapi())
-        .merge(health::router(Health::new(hub.clone(), archive.clone(), shutdown.clone()))) // /api/health/
+    let people = OpenApiRouter::new()
         .merge(rest::auth::router(accounts.clone())) // /api/auth/
         .merge(rest::keys::router(accounts.clone())) // /api/keys/
         .merge(rest::admin_users::router(accounts.clone())) // /api/admin/users
+        .layer(middleware::from_fn_with_state(people_changed, watch::poke));
+    let (interface, description) = OpenApiRouter::with_openapi(openapi::Description::openapi())
+        .merge(health::router(Health::new(hub.clone(), archive.clone(), shutdown.clone()))) // /api/health/
+        .merge(people)
         .merge(rest::admin::router(admin)) // /api/admin/
+        .merge(rest::admin_sessions::router(hub.clone(), archive.store())) // /api/admin/sessions
         .merge(rest::conversations::router(archive.store())) // /api/conversations/
+        .merge(rest::work::router(work)) // /api/asr/ /api/jobs/ /api/llm/ /api/tts/
         .layer(DefaultBodyLimit::max(MAX_JSON))
         .split_for_parts();
     let origins = native.origins.clone();

@@ -42,6 +42,11 @@ impl TestServer {
 
     /// A server with what `folder` keeps from an earlier one.
     pub async fn start_in(folder: &Path, flags: &[&str]) -> Self {
+        Self::start_with(folder, flags, None).await
+    }
+
+    /// The same with engines of the test's own.
+    pub async fn start_with(folder: &Path, flags: &[&str], engines: Option<Engines>) -> Self {
         let data = folder.to_str().expect("scratch folders have plain names");
         let flags = [flags, &["--data-dir", data]].concat();
         let arguments = ["aigolos", "--asr-model-name", "nano", "--tts-engine", "espeak", "--llm-backend", "builtin"];
@@ -49,7 +54,9 @@ impl TestServer {
         let defaults = arguments[1..].chunks(2).filter(|pair| !flags.contains(&pair[0])).flatten();
         let line = std::iter::once(&arguments[0]).chain(defaults).chain(&flags).map(OsString::from);
         let (_, config) = Config::parse(line).expect("the test's flags are valid");
-        let engines = if flags
+        let engines = if let Some(engines) = engines {
+            engines
+        } else if flags
             .iter()
             .any(|flag| flag.starts_with("--llm") || flag.starts_with("--ollama") || flag.starts_with("--tts"))
         {
@@ -120,6 +127,13 @@ async fn bundled(config: &Config) -> Engines {
     ENGINES.get_or_init(|| engines).clone()
 }
 
+/// The bundled engines, for tests that put something in front of them.
+pub async fn bundled_engines() -> Engines {
+    let arguments = ["aigolos", "--asr-model-name", "nano", "--tts-engine", "espeak", "--llm-backend", "builtin"];
+    let (_, config) = Config::parse(arguments.map(OsString::from)).expect("valid");
+    bundled(&config).await
+}
+
 /// What a client receives.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Received {
@@ -143,6 +157,16 @@ impl Client {
 
     pub async fn send(&mut self, event: Value) {
         self.socket.send(Message::text(event.to_string())).await.expect("connected");
+    }
+
+    /// As [`send`](Self::send), for a server that may be gone.
+    pub async fn try_send(&mut self, event: Value) -> Result<(), tokio_tungstenite::tungstenite::Error> {
+        self.socket.send(Message::text(event.to_string())).await
+    }
+
+    /// The same for sound.
+    pub async fn try_send_binary(&mut self, bytes: Vec<u8>) -> Result<(), tokio_tungstenite::tungstenite::Error> {
+        self.socket.send(Message::binary(bytes)).await
     }
 
     pub async fn send_audio(&mut self, samples: &[i16]) {
