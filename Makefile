@@ -22,6 +22,7 @@ test: test-rust test-browser ## every test, with the real engines and a real bro
 test-rust:
 	@scripts/deps.sh test
 	@scripts/fetch-onnxruntime.py
+	@scripts/python-venv.sh
 	cargo test --workspace --locked
 
 test-browser:

@@ -100,9 +100,12 @@ fn of_few_characters(text: &str) -> bool {
 
 /// `1234567890`, `abcdefghij`, and the same backwards.
 fn is_run(text: &str) -> bool {
-    let digits: Vec<u32> = text.chars().map(|c| if c == '0' { u32::from('9') + 1 } else { u32::from(c) }).collect();
-    let steps = |by: i64| digits.windows(2).all(|pair| i64::from(pair[1]) - i64::from(pair[0]) == by);
-    steps(1) || steps(-1)
+    // On a keyboard the nought stands behind the nine.
+    let steps = |by: i64, nought: char| {
+        let at = |c: char| i64::from(u32::from(if c == '0' { nought } else { c }));
+        text.chars().zip(text.chars().skip(1)).all(|(before, after)| at(after) - at(before) == by)
+    };
+    steps(1, ':') || steps(-1, '0')
 }
 
 /// One of the commonest, perhaps doubled, with digits or signs behind it.

@@ -113,6 +113,15 @@ pub fn random_key() -> io::Result<(String, String, Vec<u8>)> {
     Ok((key, prefix, hash))
 }
 
+/// A password for somebody to write down: 80 random bits in letters and digits that look like nothing else.
+///
+/// # Errors
+/// When the system gives no randomness.
+pub fn random_password() -> io::Result<String> {
+    let letters = BASE32_NOPAD.encode(&random::<10>()?).to_ascii_lowercase();
+    Ok([&letters[..4], &letters[4..8], &letters[8..12], &letters[12..]].join("-"))
+}
+
 /// What the store has of an API key.
 #[must_use]
 pub fn key_hash(key: &str) -> Vec<u8> {

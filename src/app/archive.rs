@@ -3,16 +3,17 @@
 use std::{sync::Arc, time::Duration};
 
 use serde::Serialize;
-use tokio::time::Instant;
+use tokio::{sync::Notify, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     config::Config,
     recorder::Recorder,
     retention::{RetentionSettings, keep_sweeping},
+    watch::keep_watch,
 };
 use crate::{
-    conversation::journal::Journal,
+    conversation::{hub::Hub, journal::Journal},
     store::{
         Store,
         spool::{Spool, SpoolSettings, SpoolState},
@@ -93,6 +94,14 @@ impl Archive {
     #[must_use]
     pub fn journal(&self) -> Arc<dyn Journal> {
         Arc::clone(&self.recorder) as _
+    }
+
+    /// Ends sessions of `hub` whose owners may no longer come in; looks at once when the answer is notified.
+    #[must_use]
+    pub fn watch_over(&self, hub: Hub) -> Arc<Notify> {
+        let poked = Arc::new(Notify::new());
+        self.tasks.spawn(keep_watch(hub, self.store(), Arc::clone(&poked), self.stop.clone()));
+        poked
     }
 
     /// How the store is now.

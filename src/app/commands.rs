@@ -1,5 +1,7 @@
 //! What `aigolos` does besides serving.
 
+pub mod user;
+
 use std::{fs, io::IsTerminal, path::Path, process::ExitCode, time::Duration};
 
 use super::{

@@ -11,6 +11,7 @@ use std::{
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, parser::ValueSource};
 
+use super::commands::user::UserAction;
 pub use super::settings::Settings;
 
 /// A self-hosted realtime voice server. Without a command it serves.
@@ -49,6 +50,11 @@ pub enum Action {
         /// A voice id; `aigolos check` lists them
         #[arg(long)]
         voice: Option<String>,
+    },
+    /// Make, list, lock and delete accounts
+    User {
+        #[command(subcommand)]
+        action: UserAction,
     },
 }
 
@@ -166,7 +172,10 @@ pub fn names() -> Vec<String> {
 
 fn lines(command: &clap::Command, matches: &clap::ArgMatches) -> Vec<Line> {
     // Flags may stand behind the subcommand too; there they count.
-    let deepest = matches.subcommand().map_or(matches, |(_, inner)| inner);
+    let mut deepest = matches;
+    while let Some((_, inner)) = deepest.subcommand() {
+        deepest = inner;
+    }
     command
         .get_arguments()
         .filter_map(|arg| {

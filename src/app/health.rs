@@ -1,16 +1,27 @@
-//! `/api/health/`: what is in use and how it is. `live`: the process answers. `ready`: it takes sessions.
+//! `/api/health/`: what is in use and how each part is. `live`: the process answers. `ready`: it takes sessions.
 
-use axum::{
-    Json,
-    extract::State,
-    http::StatusCode,
-    response::{IntoResponse, Response},
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
 };
+
+use axum::{Json, extract::State, http::StatusCode};
 use serde::Serialize;
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::archive::{Archive, StoreHealth, StoreState};
 use crate::{conversation::hub::Hub, engine::EngineInfo};
+
+/// A look at other servers is good for this long: a health check every second must not become load for them.
+const FRESH: Duration = Duration::from_secs(2);
+
+/// `/api/health/` and what is below it.
+pub fn router(health: Health) -> OpenApiRouter {
+    OpenApiRouter::new().routes(routes!(report)).routes(routes!(live)).routes(routes!(ready)).with_state(health)
+}
 
 /// What the handlers need.
 #[derive(Clone)]
@@ -18,32 +29,64 @@ pub struct Health {
     hub: Hub,
     archive: Archive,
     shutdown: CancellationToken,
+    looked: Arc<Mutex<Option<(Instant, Parts)>>>,
 }
 
 impl Health {
     pub fn new(hub: Hub, archive: Archive, shutdown: CancellationToken) -> Self {
-        Self { hub, archive, shutdown }
+        Self { hub, archive, shutdown, looked: Arc::default() }
+    }
+
+    /// The parts that can be away, looked at together.
+    async fn parts(&self) -> Parts {
+        let mut looked = self.looked.lock().await;
+        if let Some((at, parts)) = &*looked
+            && at.elapsed() < FRESH
+        {
+            return parts.clone();
+        }
+        let (store, llm) = tokio::join!(self.archive.health(), self.chat_part());
+        let parts = Parts { store, llm };
+        *looked = Some((Instant::now(), parts.clone()));
+        parts
+    }
+
+    async fn chat_part(&self) -> ChatHealth {
+        let chat = &self.hub.engines().chat;
+        let began = Instant::now();
+        let answer = chat.probe().await;
+        if let Err(problem) = &answer {
+            tracing::debug!(problem, "the chat model does not answer the health check");
+        }
+        let state = if answer.is_ok() { ChatState::Ok } else { ChatState::Away };
+        ChatHealth { state, kind: chat.info().engine, latency_ms: began.elapsed().as_millis() as u64 }
     }
 }
 
-/// The body of the report.
-#[derive(Debug, Serialize)]
-pub struct Report {
-    /// `ok`, `degraded` (it serves, and something is missing) or `stopping`.
-    status: &'static str,
+/// How the server is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Status {
+    Ok,
+    /// It serves, but a part is away: see `parts`.
+    Degraded,
+    Stopping,
+}
+
+/// The report.
+#[derive(Debug, Serialize, ToSchema)]
+struct Report {
+    status: Status,
     version: &'static str,
+    /// Sessions at this moment, of at most `max_sessions`.
     sessions: usize,
     max_sessions: usize,
     engines: Engines,
     parts: Parts,
 }
 
-#[derive(Debug, Serialize)]
-struct Parts {
-    store: StoreHealth,
-}
-
-#[derive(Debug, Serialize)]
+/// What is in use.
+#[derive(Debug, Serialize, ToSchema)]
 struct Engines {
     vad: &'static str,
     asr: EngineInfo,
@@ -51,14 +94,41 @@ struct Engines {
     tts: EngineInfo,
 }
 
-pub async fn report(State(health): State<Health>) -> Json<Report> {
+/// The parts that can be away without the server being away.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+struct Parts {
+    store: StoreHealth,
+    llm: ChatHealth,
+}
+
+/// How the chat model's server is.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+struct ChatHealth {
+    state: ChatState,
+    /// `ollama`, `openai` or `builtin`.
+    kind: String,
+    /// How long it took to answer, or not to.
+    latency_ms: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum ChatState {
+    Ok,
+    Away,
+}
+
+/// What is in use, and how each part is
+#[utoipa::path(get, path = "/api/health/", tag = "health", responses((status = 200, body = Report)))]
+async fn report(State(health): State<Health>) -> Json<Report> {
+    let parts = health.parts().await;
     let engines = health.hub.engines();
     let (asr, llm, tts) = (engines.recognizer.info(), engines.chat.info(), engines.speech.info());
-    let store = health.archive.health().await;
-    let status = match store.state {
-        _ if health.shutdown.is_cancelled() => "stopping",
-        StoreState::Ok => "ok",
-        StoreState::Away | StoreState::CatchingUp => "degraded",
+    let whole = parts.store.state == StoreState::Ok && parts.llm.state == ChatState::Ok;
+    let status = match (health.shutdown.is_cancelled(), whole) {
+        (true, _) => Status::Stopping,
+        (false, true) => Status::Ok,
+        (false, false) => Status::Degraded,
     };
     Json(Report {
         status,
@@ -66,20 +136,27 @@ pub async fn report(State(health): State<Health>) -> Json<Report> {
         sessions: health.hub.sessions(),
         max_sessions: health.hub.settings().max_sessions,
         engines: Engines { vad: engines.detector_name, asr, llm, tts },
-        parts: Parts { store },
+        parts,
     })
 }
 
-pub async fn live() -> &'static str {
+/// Whether the process answers
+#[utoipa::path(get, path = "/api/health/live", tag = "health",
+    responses((status = 200, body = String, content_type = "text/plain")))]
+async fn live() -> &'static str {
     "ok\n"
 }
 
-pub async fn ready(State(health): State<Health>) -> Response {
+/// Whether it takes sessions
+#[utoipa::path(get, path = "/api/health/ready", tag = "health", responses(
+    (status = 200, body = String, content_type = "text/plain"),
+    (status = 503, body = String, content_type = "text/plain", description = "stopping, or full")))]
+async fn ready(State(health): State<Health>) -> (StatusCode, &'static str) {
     if health.shutdown.is_cancelled() {
-        return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response();
+        return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n");
     }
     if health.hub.sessions() >= health.hub.settings().max_sessions {
-        return (StatusCode::SERVICE_UNAVAILABLE, "full\n").into_response();
+        return (StatusCode::SERVICE_UNAVAILABLE, "full\n");
     }
-    "ok\n".into_response()
+    (StatusCode::OK, "ok\n")
 }

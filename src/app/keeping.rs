@@ -13,6 +13,7 @@ use crate::{
     },
     engine::Engines,
     job::{JobSettings, Jobs, server_id},
+    page::{ErrorPages, PageSettings},
     protocol::origin::Origins,
     store::{self, PostgresServer, Store, StoreSettings},
 };
@@ -75,11 +76,17 @@ pub fn accounts(config: &Config, store: Arc<dyn Store>, address: SocketAddr) -> 
         ..AccountSettings::default()
     };
     let key = SecretKey::load(&keeping.secret_key, &config.settings.data_dir)?;
-    Accounts::new(store, settings, key, &mail_settings(config))
+    Accounts::new(store, settings, key, &mail_settings(config)?)
 }
 
-fn mail_settings(config: &Config) -> MailSettings {
+fn mail_settings(config: &Config) -> Result<MailSettings, String> {
     let keeping = &config.settings.keeping;
+    let path = &keeping.email_ca_file;
+    let trusted = if path.is_empty() {
+        None
+    } else {
+        Some(std::fs::read(path).map_err(|error| format!("EMAIL_CA_FILE: {path} cannot be read: {error}"))?)
+    };
     let backend = match keeping.email_backend.as_str() {
         "smtp" => MailBackend::Smtp(SmtpSettings {
             host: keeping.email_host.clone(),
@@ -87,12 +94,12 @@ fn mail_settings(config: &Config) -> MailSettings {
             tls: keeping.email_use_tls,
             user: keeping.email_host_user.clone(),
             password: keeping.email_host_password.clone(),
-            trusted: None,
+            trusted,
         }),
         "file" => MailBackend::File(config.settings.data_dir.join("mail")),
         _ => MailBackend::Console,
     };
-    MailSettings { backend, from: keeping.email_from.clone() }
+    Ok(MailSettings { backend, from: keeping.email_from.clone() })
 }
 
 /// The jobs, with what was left undone; the folder is in DATA_DIR.
@@ -119,6 +126,18 @@ pub fn origins(config: &Config) -> Origins {
     Origins { own: (!own.is_empty()).then(|| own.clone()), allowed: settings.cors_allowed_origins.clone() }
 }
 
+/// What the pages say about the server.
+pub fn pages(config: &Config) -> PageSettings {
+    let keeping = &config.settings.keeping;
+    PageSettings {
+        auth_required: keeping.auth_mode == "required",
+        signup: keeping.signup.clone(),
+        max_upload_mb: keeping.max_upload_mb,
+        max_text_chars: keeping.max_text_chars,
+        ..PageSettings::default()
+    }
+}
+
 /// How requests are treated.
 ///
 /// # Errors
@@ -141,5 +160,6 @@ pub fn manners(config: &Config) -> Result<Manners, String> {
         timeout: Duration::from_secs(keeping.request_timeout),
         proxies: proxies?.into(),
         origins: config.settings.cors_allowed_origins.clone(),
+        pages: ErrorPages::new(pages(config)),
     })
 }

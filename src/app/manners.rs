@@ -21,6 +21,7 @@ pub use self::rate::RateCounter;
 use crate::{
     account::Identity,
     model::Language,
+    page::{ErrorPages, wants_html},
     protocol::{
         client::{self, ClientAddress},
         error::{ApiError, Code, Problem},
@@ -44,6 +45,8 @@ pub struct Manners {
     pub proxies: Arc<[IpAddr]>,
     /// Origins whose pages may use the interface with a key; `*`: all.
     pub origins: Vec<String>,
+    /// Failures for people whose browser asked for a page.
+    pub pages: ErrorPages,
 }
 
 impl Manners {
@@ -84,10 +87,6 @@ impl Manners {
     }
 }
 
-/// The request's name, kept with it.
-#[derive(Debug, Clone)]
-pub struct RequestId(pub String);
-
 /// Names the request, finds where it comes from, and tells failures in the reader's language with that name.
 async fn named(State(manners): State<Manners>, mut request: Request, next: Next) -> Response {
     let id = given_id(request.headers()).unwrap_or_else(|| Uuid::now_v7().to_string());
@@ -96,7 +95,7 @@ async fn named(State(manners): State<Manners>, mut request: Request, next: Next)
         let address = ClientAddress::of(peer, request.headers(), &manners.proxies);
         request.extensions_mut().insert(address);
     }
-    request.extensions_mut().insert(RequestId(id.clone()));
+    let reader = wants_page(&request).then(|| request.headers().clone());
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let language = client::language(request.headers(), None);
     let span = tracing::info_span!("request", request.id = %id);
@@ -106,10 +105,18 @@ async fn named(State(manners): State<Manners>, mut request: Request, next: Next)
     let status = response.status().as_u16();
     span.in_scope(|| tracing::debug!(http.method = %method, http.path = path, http.status = status, ms, "answered"));
     let language = response.extensions().get::<Language>().copied().unwrap_or(language);
-    if let Some(error) = response.extensions_mut().remove::<ApiError>() {
+    let error = response.extensions_mut().remove::<ApiError>();
+    if let (Some(error), Some(headers)) = (&error, &reader) {
+        let identity = response.extensions_mut().remove::<Identity>();
+        let page = manners.pages.page(error.code.status(), headers, identity.as_ref(), Some(&id));
+        let (parts, body) = page.into_parts();
+        forget_body(response.headers_mut());
+        response.headers_mut().extend(parts.headers);
+        *response.body_mut() = body;
+    } else if let Some(error) = error {
         let body = Json(Problem::from(error).told(language, Some(id.clone()))).into_response().into_body();
         *response.body_mut() = body;
-        response.headers_mut().remove(header::CONTENT_LENGTH);
+        forget_body(response.headers_mut());
         response.headers_mut().insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(language.code()));
         response.headers_mut().append(header::VARY, HeaderValue::from_static("accept-language, cookie"));
     }
@@ -119,14 +126,30 @@ async fn named(State(manners): State<Manners>, mut request: Request, next: Next)
     response
 }
 
-/// Tells the outer layer which language the person has chosen.
+/// The body is replaced: neither its length nor its compression is true any more.
+fn forget_body(headers: &mut HeaderMap) {
+    headers.remove(header::CONTENT_LENGTH);
+    headers.remove(header::CONTENT_ENCODING);
+}
+
+/// Tells the outer layer who it was, and which language they have chosen.
 async fn in_their_language(request: Request, next: Next) -> Response {
-    let chosen = request.extensions().get::<Identity>().and_then(|identity| identity.user.language.clone());
+    let identity = request.extensions().get::<Identity>().cloned();
     let mut response = next.run(request).await;
-    if let Some(language) = chosen.as_deref().and_then(Language::of_tag) {
-        response.extensions_mut().insert(language);
+    if let Some(identity) = identity {
+        if let Some(language) = identity.user.language.as_deref().and_then(Language::of_tag) {
+            response.extensions_mut().insert(language);
+        }
+        response.extensions_mut().insert(identity);
     }
     response
+}
+
+/// Whether it is a browser that goes to a page, not a script or a program.
+fn wants_page(request: &Request) -> bool {
+    let path = request.uri().path();
+    let data = path.starts_with("/api/") || path.starts_with("/static/") || path == "/ws";
+    !data && wants_html(request.headers())
 }
 
 /// A name the client gave, if it looks like one.

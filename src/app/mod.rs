@@ -4,6 +4,7 @@ mod archive;
 mod check;
 mod commands;
 pub mod config;
+mod departures;
 mod engines;
 mod health;
 mod keeping;
@@ -16,6 +17,7 @@ mod router;
 mod serve;
 mod settings;
 mod telemetry;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -51,6 +53,7 @@ pub fn main() -> ExitCode {
             Action::Check => check::check(&config).await,
             Action::Config => commands::print_config(&config),
             Action::Transcribe { file, words } => commands::transcribe(&config, &file, words).await,
+            Action::User { action } => commands::user::user(&config, action).await,
             Action::Say { text, output, voice } => commands::say(&config, &text, &output, voice).await,
         }
     });

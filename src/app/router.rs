@@ -1,18 +1,20 @@
 //! Every URL on one screen, and what all of them share.
 
+use std::sync::Arc;
+
 use axum::{
     Router,
-    extract::{Request, State},
+    extract::{DefaultBodyLimit, Request, State},
     http::{HeaderName, HeaderValue, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::get,
 };
+use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower_http::{
     compression::{
         CompressionLayer,
-        predicate::{DefaultPredicate, NotForContentType, Predicate as _},
+        predicate::{DefaultPredicate, NotForContentType, Predicate},
     },
     set_header::SetResponseHeaderLayer,
 };
@@ -21,14 +23,14 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::{
     archive::Archive,
-    health,
+    health::{self, Health},
     manners::{self, Manners},
-    openapi,
+    openapi, watch,
 };
 use crate::{
     account::Accounts,
     conversation::hub::Hub,
-    page,
+    page::{self, PageSettings},
     protocol::{
         error::{ApiError, Code},
         identity,
@@ -41,13 +43,19 @@ use crate::{
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; media-src 'self' blob:; \
      object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
+/// The longest JSON body, in bytes; a text of `MAX_TEXT_CHARS` fits four times over.
+const MAX_JSON: usize = 1024 * 1024;
+
 /// What the routes need.
 pub struct Parts {
     pub hub: Hub,
     pub native: NativeSettings,
     pub accounts: Accounts,
     pub archive: Archive,
+    /// Told when something about people, log-ins or keys has changed.
+    pub people_changed: Arc<Notify>,
     pub admin: Admin,
+    pub pages: PageSettings,
     pub work: Work,
     pub manners: Manners,
     /// Names the server answers to besides this machine's own; `None`: any.
@@ -58,30 +66,43 @@ pub struct Parts {
 
 /// The whole server.
 pub fn router(parts: Parts) -> Router {
-    let Parts { hub, native, accounts, archive, admin, work, manners, allowed_hosts, shutdown, sockets } = parts;
+    let Parts {
+        hub,
+        native,
+        accounts,
+        archive,
+        people_changed,
+        admin,
+        pages,
+        work,
+        manners,
+        allowed_hosts,
+        shutdown,
+        sockets,
+    } = parts;
     let header = |name: HeaderName, value: &'static str| {
         SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
     };
-    let health = Router::new()
-        .route("/api/health/", get(health::report))
-        .route("/api/health/live", get(health::live))
-        .route("/api/health/ready", get(health::ready))
-        .with_state(health::Health::new(hub.clone(), archive.clone(), shutdown.clone()));
-    let (interface, description) = OpenApiRouter::with_openapi(openapi::Description::openapi())
+    let people = OpenApiRouter::new()
         .merge(rest::auth::router(accounts.clone())) // /api/auth/
         .merge(rest::keys::router(accounts.clone())) // /api/keys/
         .merge(rest::admin_users::router(accounts.clone())) // /api/admin/users
+        .layer(middleware::from_fn_with_state(people_changed, watch::poke));
+    let (interface, description) = OpenApiRouter::with_openapi(openapi::Description::openapi())
+        .merge(health::router(Health::new(hub.clone(), archive.clone(), shutdown.clone()))) // /api/health/
+        .merge(people)
         .merge(rest::admin::router(admin)) // /api/admin/
+        .merge(rest::admin_sessions::router(hub.clone(), archive.store())) // /api/admin/sessions
         .merge(rest::conversations::router(archive.store())) // /api/conversations/
         .merge(rest::work::router(work)) // /api/asr/ /api/jobs/ /api/llm/ /api/tts/
+        .layer(DefaultBodyLimit::max(MAX_JSON))
         .split_for_parts();
     let origins = native.origins.clone();
     let routes = Router::new()
-        .merge(page::router()) // GET / /static/{path}
+        .merge(page::router(pages)) // GET / /static/{path}
         .merge(interface)
         .merge(openapi::router(openapi::with_layers(description))) // GET /api/openapi.json /api/docs/
-        .merge(health)
-        .layer(CompressionLayer::new().compress_when(DefaultPredicate::new().and(NotForContentType::new("audio/"))))
+        .layer(CompressionLayer::new().compress_when(worth_it()))
         .merge(native::routes::router(hub, native, shutdown, sockets)) // GET /ws
         .fallback(async || manners::nothing_here())
         .method_not_allowed_fallback(async || manners::wrong_method());
@@ -92,6 +113,11 @@ pub fn router(parts: Parts) -> Router {
         .layer(header(HeaderName::from_static("permissions-policy"), "microphone=(self), camera=(), geolocation=()"))
         .layer(middleware::from_fn_with_state(allowed_hosts, own_host));
     manners.outer(known)
+}
+
+/// Text and the like; not sound, which is compressed already, and not events, which must leave at once.
+fn worth_it() -> impl Predicate {
+    DefaultPredicate::new().and(NotForContentType::const_new("audio/"))
 }
 
 /// Refuses requests that were meant for another name. Without it, a page whose name is pointed at 127.0.0.1 could talk

@@ -8,7 +8,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{
     archive::Archive,
     config::Config,
-    engines, keeping, listen,
+    departures, engines, keeping, listen,
     router::{self, Parts},
 };
 use crate::{
@@ -96,13 +96,16 @@ pub async fn run(
         native: native_settings(config),
         accounts: accounts.clone(),
         archive: archive.clone(),
+        people_changed: archive.watch_over(hub.clone()),
         admin: Admin { hub: hub.clone(), models: config.settings.models_dir.clone().into() },
         work,
         manners: keeping::manners(config).map_err(io::Error::other)?,
+        pages: keeping::pages(config),
         allowed_hosts: allowed_hosts(config),
         shutdown: stopping.clone(),
         sockets: sockets.clone(),
     });
+    tokio::spawn(departures::watch(accounts.clone(), hub.clone(), stopping.clone()));
     up(&Server { address, hub: hub.clone() });
 
     let (told, drained) = (stopping.clone(), hub.clone());

@@ -8,6 +8,7 @@ use std::{
 
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use uuid::Uuid;
 
 pub use super::outbox::Outgoing;
 use super::{
@@ -67,6 +68,8 @@ pub struct LiveSession {
     pub id: SessionId,
     pub conversation: ConversationId,
     pub user: UserId,
+    /// The log-in or key it was begun with.
+    pub pass: Option<Uuid>,
     pub mode: Mode,
     pub since: UnixMs,
     /// Whether a socket is attached; `false`: it waits for a resume.
@@ -91,7 +94,7 @@ struct Inner {
 /// What the hub knows of one session.
 struct Session {
     conversation: ConversationId,
-    user: UserId,
+    owner: Owner,
     since: UnixMs,
     options: Mutex<SessionOptions>,
     commands: mpsc::Sender<Command>,
@@ -137,7 +140,7 @@ impl Hub {
         let (commands, inbox) = mpsc::channel(COMMANDS);
         let session = Arc::new(Session {
             conversation,
-            user: owner.user,
+            owner,
             since: UnixMs::now(),
             options: Mutex::new(options.clone()),
             commands,
@@ -175,7 +178,7 @@ impl Hub {
     /// # Errors
     /// [`Refused::UnknownSession`] when `user` has none by that id any more.
     pub fn resume(&self, user: UserId, id: SessionId, last_seq: u64) -> Result<Attachment, Refused> {
-        let session = lock(&self.inner.sessions).get(&id).filter(|session| session.user == user).cloned();
+        let session = lock(&self.inner.sessions).get(&id).filter(|session| session.owner.user == user).cloned();
         let session = session.ok_or(Refused::UnknownSession)?;
         tracing::info!(session.id = %id, "session resumed");
         Ok(Attachment::new(id, session, true, Some(last_seq)))
@@ -206,7 +209,8 @@ impl Hub {
             .map(|(id, session)| LiveSession {
                 id: *id,
                 conversation: session.conversation,
-                user: session.user,
+                user: session.owner.user,
+                pass: session.owner.pass,
                 mode: lock(&session.options).mode,
                 since: session.since,
                 attached: session.outbox.detached_for().is_none(),
@@ -228,7 +232,7 @@ impl Hub {
     /// Ends all sessions of a user who may no longer come in; gives how many.
     pub fn end_of(&self, user: UserId) -> usize {
         let theirs: Vec<_> =
-            lock(&self.inner.sessions).values().filter(|session| session.user == user).cloned().collect();
+            lock(&self.inner.sessions).values().filter(|session| session.owner.user == user).cloned().collect();
         theirs.iter().for_each(|session| session.stop.stop(CloseReason::Revoked));
         theirs.len()
     }

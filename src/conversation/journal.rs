@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use uuid::Uuid;
 
 use super::{history::Exchange, message::Mode};
 use crate::{
@@ -17,11 +18,13 @@ pub struct Owner {
     pub user: UserId,
     /// Whether the sound is kept too.
     pub keep_audio: bool,
+    /// The log-in or key they came in with; `None`: nobody was asked who they are.
+    pub pass: Option<Uuid>,
 }
 
 impl Owner {
     /// Everybody, on a server without accounts; their sound is not kept.
-    pub const LOCAL: Self = Self { user: UserId::LOCAL, keep_audio: false };
+    pub const LOCAL: Self = Self { user: UserId::LOCAL, keep_audio: false, pass: None };
 }
 
 /// Where a turn lies: in whose conversation, in which session.

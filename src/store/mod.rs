@@ -8,6 +8,7 @@ mod error;
 mod jobs;
 mod open;
 mod people;
+mod postgres;
 mod rows;
 pub mod spool;
 mod sqlite;
@@ -21,6 +22,7 @@ pub use self::{
     jobs::{JobEvent, JobRecord, JobState, Jobs},
     open::{PostgresServer, StoreSettings, open, open_when_there},
     people::{ApiKey, LoginSession, NewUser, People, Purpose, Scope, Token, User, UserChange},
+    postgres::Postgres,
     sqlite::Sqlite,
     talks::{
         Conversation, ConversationKind, Cursor, Found, Listing, Side, Source, Talks, TurnAudio, TurnRecord, TurnReply,

@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{Sqlite, Store, StoreError};
+use super::{Postgres, Sqlite, Store, StoreError};
 
 /// Where everything is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +56,7 @@ impl fmt::Debug for PostgresServer {
 pub async fn open(settings: &StoreSettings) -> Result<Arc<dyn Store>, StoreError> {
     match settings {
         StoreSettings::Sqlite { folder } => Ok(Arc::new(Sqlite::open(folder).await?)),
-        StoreSettings::Postgres { .. } => Err(StoreError::Failed("PostgreSQL is not spoken yet".into())),
+        StoreSettings::Postgres { server, connections } => Ok(Arc::new(Postgres::open(server, *connections).await?)),
     }
 }
 

@@ -3,6 +3,8 @@
  * Nothing here knows the protocol; it deals in chunks of samples, turns and levels.
  */
 
+import { t } from './i18n.js';
+
 /**
  * @typedef {'idle' | 'buffering' | 'playing' | 'held'} PlaybackState
  * @typedef {{state: PlaybackState, turn: number, playedMs: number, queuedMs: number, level: number, underruns: number,
@@ -226,7 +228,7 @@ export class Sound {
     const devices = (await navigator.mediaDevices?.enumerateDevices?.()) ?? [];
     return devices
       .filter(({ kind, deviceId }) => kind === 'audioinput' && deviceId !== '')
-      .map(({ deviceId, label }, index) => ({ id: deviceId, label: label || `Microphone ${index + 1}` }));
+      .map(({ deviceId, label }, index) => ({ id: deviceId, label: label || t('live.microphone_n', { n: index + 1 }) }));
   }
 
   /**

@@ -6,6 +6,7 @@
 import { Sound, soundPossible } from './audio.js';
 import { Conversation } from './conversation.js';
 import { Diagnostics } from './diagnostics.js';
+import { t } from './i18n.js';
 import { socketAddress } from './messages.js';
 import { Microphone } from './microphone.js';
 import { loadPreferences, savePreferences } from './preferences.js';
@@ -154,7 +155,7 @@ export class Controller {
       this.mute(false);
       void this.wakeLock.hold();
       this.connect();
-      this.announcer.say(this.preferences.pushToTalk ? 'Ready. Hold the space bar to talk.' : 'Listening.');
+      this.announcer.say(t(this.preferences.pushToTalk ? 'live.say.ready' : 'live.say.listening'));
     }
     this.show();
   }
@@ -172,13 +173,13 @@ export class Controller {
     this.conversation.lost();
     this.notices.clear('silence');
     this.notices.clear('sound');
-    this.announcer.say('Stopped.');
+    this.announcer.say(t('live.say.stopped'));
     this.show();
   }
 
   /** @param {boolean} muted */
   mute(muted) {
-    if (this.muted !== muted) this.announcer.say(muted ? 'Muted.' : 'Listening.');
+    if (this.muted !== muted) this.announcer.say(t(muted ? 'live.say.muted' : 'live.say.listening'));
     this.muted = muted;
     this.sound.mute(muted);
     if (muted) this.notices.clear('silence');
@@ -277,7 +278,7 @@ export class Controller {
   async reopenMicrophone() {
     if (!this.live) return;
     if (await this.openMicrophone()) {
-      this.announcer.say(`Now listening through ${this.sound.microphone?.label ?? 'another microphone'}.`);
+      this.announcer.say(t('live.say.microphone', { name: this.sound.microphone?.label ?? t('live.say.another') }));
       return;
     }
     this.stop();

@@ -1,5 +1,6 @@
 /** What the server tells about turns, put where it is seen and heard. */
 
+import { t } from './i18n.js';
 import { serverProblem } from './problems.js';
 
 /**
@@ -14,7 +15,8 @@ import { serverProblem } from './problems.js';
  * @property {(event: import('./messages.js').SessionReady) => void} onReady
  */
 
-const ASIDES = { whole: undefined, interrupted: 'You interrupted here.', stopped: 'Stopped here.', failed: 'It broke off here.' };
+/** How a reply ended, if not well; the key of the words that say it. */
+const ASIDES = { whole: undefined, interrupted: 'live.aside.interrupted', stopped: 'live.aside.stopped', failed: 'live.aside.failed' };
 
 export class Conversation {
   /** @param {Places} places */
@@ -47,7 +49,7 @@ export class Conversation {
       case 'transcript.final':
         transcript.final(event.turn, event.text);
         this.due = event.text !== '';
-        if (event.text) announcer.say(`You: ${event.text}`);
+        if (event.text) announcer.say(t('live.say.you', { text: event.text }));
         break;
       case 'reply.started':
         this.places.onAnswer();
@@ -103,7 +105,8 @@ export class Conversation {
    * @param {'whole' | 'interrupted' | 'stopped' | 'failed'} ending
    */
   replyEnded(turn, text, ending) {
-    this.places.transcript.ended(turn, text, ASIDES[ending]);
+    const aside = ASIDES[ending];
+    this.places.transcript.ended(turn, text, aside && t(aside));
     if (text) this.places.announcer.say(`aigolos: ${text}`);
   }
 }

@@ -1,4 +1,6 @@
-/** What can go wrong, in plain words, and what to do about it. */
+/** What can go wrong with a live conversation, in plain words, and what to do about it. */
+
+import { has, language, plural, t } from './i18n.js';
 
 /**
  * @typedef {object} Problem
@@ -17,22 +19,15 @@ export function insecureContext() {
   return {
     key: 'microphone',
     tone: 'error',
-    title: 'Voice needs a secure address',
-    text:
-      `Browsers allow the microphone only on https:// or on localhost, and this page came from ${protocol}//${host}. ` +
-      'You can still type, and read the answers. To talk, open the page through HTTPS, or on the machine it runs on.',
-    detail: 'From another machine: ssh -L 8080:localhost:8080 SERVER, then open http://localhost:8080',
+    title: t('live.problem.insecure.title'),
+    text: t('live.problem.insecure.text', { address: `${protocol}//${host}` }),
+    detail: t('live.problem.insecure.detail'),
   };
 }
 
 /** @returns {Problem} */
 export function soundUnsupported() {
-  return {
-    key: 'microphone',
-    tone: 'error',
-    title: 'This browser cannot process sound',
-    text: 'It has no AudioWorklet. You can type and read here; to talk, use a current Firefox, Chrome, Edge or Safari.',
-  };
+  return { key: 'microphone', tone: 'error', title: t('live.problem.sound.title'), text: t('live.problem.sound.text') };
 }
 
 /**
@@ -41,37 +36,21 @@ export function soundUnsupported() {
  */
 export function microphoneProblem(error) {
   const name = error instanceof DOMException ? error.name : '';
-  const again = /** @type {const} */ ({ key: 'microphone', tone: 'error', remedy: 'microphone', remedyLabel: 'Try again' });
+  const again = /** @type {const} */ ({ key: 'microphone', tone: 'error', remedy: 'microphone' });
+  /** @param {string} kind @param {string} [text] */
+  const problem = (kind, text = 'text') => ({
+    ...again,
+    remedyLabel: t('failure.again'),
+    title: t(`live.problem.microphone_${kind}.title`),
+    text: t(`live.problem.microphone_${kind}.${text}`),
+  });
   if (name === 'NotAllowedError' || name === 'SecurityError') {
     const bySystem = error instanceof DOMException && /system/i.test(error.message);
-    return {
-      ...again,
-      title: 'The microphone is not allowed',
-      text: bySystem
-        ? 'Your system does not let this browser use the microphone. Allow it in the system’s privacy settings, then try again. Until then you can type below.'
-        : 'Your browser was told not to let this page listen. Click the icon beside the address, allow the microphone, then try again. Until then you can type below.',
-    };
+    return problem('refused', bySystem ? 'by_system' : 'text');
   }
-  if (name === 'NotFoundError' || name === 'OverconstrainedError') {
-    return {
-      ...again,
-      title: 'No microphone found',
-      text: 'Plug one in or switch your headset on, then try again. Until then you can type below.',
-    };
-  }
-  if (name === 'NotReadableError' || name === 'AbortError') {
-    return {
-      ...again,
-      title: 'The microphone is busy',
-      text: 'Another program seems to hold it. Close that program’s call or recording, or choose another microphone in the settings, then try again.',
-    };
-  }
-  return {
-    ...again,
-    title: 'The microphone could not be opened',
-    text: 'Try again, or choose another microphone in the settings. Until then you can type below.',
-    detail: error instanceof Error ? error.message : String(error),
-  };
+  if (name === 'NotFoundError' || name === 'OverconstrainedError') return problem('missing');
+  if (name === 'NotReadableError' || name === 'AbortError') return problem('busy');
+  return { ...problem('broken'), detail: error instanceof Error ? error.message : String(error) };
 }
 
 /** @returns {Problem} */
@@ -79,21 +58,16 @@ export function microphoneLost() {
   return {
     key: 'microphone',
     tone: 'error',
-    title: 'The microphone went away',
-    text: 'It was unplugged or switched off, and no other one could be opened. Connect one, then try again.',
+    title: t('live.problem.microphone_lost.title'),
+    text: t('live.problem.microphone_lost.text'),
     remedy: 'microphone',
-    remedyLabel: 'Try again',
+    remedyLabel: t('failure.again'),
   };
 }
 
 /** @returns {Problem} */
 export function microphoneSilent() {
-  return {
-    key: 'silence',
-    tone: 'hint',
-    title: 'No sound is coming from the microphone',
-    text: 'It is open, but gives complete silence. Look for a mute switch on the microphone, or choose another one in the settings.',
-  };
+  return { key: 'silence', tone: 'hint', title: t('live.problem.silent.title'), text: t('live.problem.silent.text') };
 }
 
 /** @returns {Problem} */
@@ -101,10 +75,10 @@ export function soundBlocked() {
   return {
     key: 'sound',
     tone: 'hint',
-    title: 'The browser holds the sound back',
-    text: 'It waits for a click or a key before this page may play and listen.',
+    title: t('live.problem.blocked.title'),
+    text: t('live.problem.blocked.text'),
     remedy: 'sound',
-    remedyLabel: 'Let sound through',
+    remedyLabel: t('live.problem.blocked.remedy'),
   };
 }
 
@@ -114,41 +88,21 @@ export function soundBlocked() {
  * @returns {Problem}
  */
 export function linkProblem(cause, seconds) {
-  const soon = seconds <= 1 ? 'in a moment' : `in ${seconds} seconds`;
-  const common = /** @type {const} */ ({ key: 'link', tone: 'wait', remedy: 'reconnect', remedyLabel: 'Try now' });
-  switch (cause) {
-    case 'overloaded':
-      return {
-        ...common,
-        title: 'The server is full',
-        text: `Everyone already talking goes on undisturbed; you get the next free place. Trying again ${soon}.`,
-        detail: 'Whoever runs the server can raise MAX_SESSIONS.',
-      };
-    case 'restarting':
-      return { ...common, title: 'The server is restarting', text: `The conversation goes on when it is back. Trying again ${soon}.` };
-    case 'unreachable':
-      return {
-        ...common,
-        title: 'The server does not answer',
-        text: `Check your network, and that aigolos is running. Trying again ${soon}.`,
-      };
-    case 'lost':
-      return {
-        ...common,
-        title: 'The connection was lost',
-        text: `Nothing is gone: what you say now is sent when it is back. Trying again ${soon}.`,
-      };
-  }
+  const soon = seconds <= 1 ? t('live.link.now') : plural('live.link.soon', seconds);
+  return {
+    key: 'link',
+    tone: 'wait',
+    remedy: 'reconnect',
+    remedyLabel: t('failure.now'),
+    title: t(`live.link.${cause}.title`),
+    text: `${t(`live.link.${cause}.text`)} ${soon}`,
+    ...(cause === 'overloaded' ? { detail: t('live.link.overloaded.detail') } : {}),
+  };
 }
 
 /** @returns {Problem} */
 export function linkClosed() {
-  return {
-    key: 'link',
-    tone: 'hint',
-    title: 'The session ended after a long silence',
-    text: 'The conversation is still here. Start again, or type, to go on with it.',
-  };
+  return { key: 'link', tone: 'hint', title: t('live.link.idle.title'), text: t('live.link.idle.text') };
 }
 
 /**
@@ -156,45 +110,27 @@ export function linkClosed() {
  * @returns {Problem}
  */
 export function startRefused(reason) {
-  return {
-    key: 'link',
-    tone: 'error',
-    title: 'The server refused to start a session',
-    text: 'Reload the page; it may be older than the server.',
-    detail: reason,
-  };
+  return { key: 'link', tone: 'error', title: t('live.link.refused.title'), text: t('live.link.refused.text'), detail: reason };
 }
 
 /** Errors that need no words: the page asked for something that was over by the time the server read it. */
 const QUIET = new Set(['nothing_to_cancel', 'already_started', 'idle', 'shutting_down', 'slow_reader', 'resume_unknown']);
-
-/** @type {Record<string, string>} */
-const TITLES = {
-  model_missing: 'A model is missing',
-  engine_unreachable: 'The chat model cannot be reached',
-  engine_stalled: 'The chat model stopped answering',
-  engine_failed: 'An engine failed on this turn',
-  rate_limited: 'Too much at once',
-  overloaded: 'The server is busy',
-  internal: 'The server made a mistake',
-};
 
 /**
  * @param {import('./messages.js').ErrorEvent_} event
  * @returns {Problem | null}
  */
 export function serverProblem(event) {
-  if (QUIET.has(event.code)) return null;
-  if (event.code === 'nothing_to_commit') {
-    return { key: 'turn', tone: 'hint', title: 'Nothing was heard', text: 'Hold the button, or the space bar, for as long as you speak.' };
+  const { code } = event;
+  if (QUIET.has(code)) return null;
+  if (code === 'nothing_to_commit') {
+    return { key: 'turn', tone: 'hint', title: t('live.error.nothing_to_commit'), text: t('live.error.nothing_to_commit_text') };
   }
-  return {
-    key: 'turn',
-    tone: 'error',
-    title: TITLES[event.code] ?? 'Something went wrong',
-    text: sentence(event.message),
-    detail: event.hint && sentence(event.hint),
-  };
+  const title = t(has(`live.error.${code}`) ? `live.error.${code}` : 'failure.unknown.title');
+  const [message, hint] = [sentence(event.message), event.hint && sentence(event.hint)];
+  // The server speaks English here; who does not read it gets the page's words first.
+  if (language === 'en' || !has(`problem.${code}`)) return { key: 'turn', tone: 'error', title, text: message, detail: hint };
+  return { key: 'turn', tone: 'error', title, text: t(`problem.${code}`), detail: [message, hint].filter(Boolean).join(' ') };
 }
 
 /**

@@ -5,20 +5,16 @@
  */
 
 import { createServer } from 'node:http';
-import { readFile } from 'node:fs/promises';
-import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { randomUUID } from 'node:crypto';
 
 import { WebSocketServer } from 'ws';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const POLICY = "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'";
-/** @type {Record<string, string>} */
-const KINDS = { '.css': 'text/css', '.js': 'text/javascript', '.svg': 'image/svg+xml', '.woff2': 'font/woff2' };
+import { FakeSite } from './fake-site.mjs';
+
 const CHUNK_MS = 20;
 
-const ENGINES = {
+export const ENGINES = {
   vad: { engine: 'cascade', model: 'webrtc + earshot', demo: false, languages: [] },
   asr: {
     engine: 'whisper',
@@ -43,6 +39,7 @@ const ANSWERS = {
  * @property {number} [overloaded] so many first sessions are refused
  * @property {boolean} [deafToInterruption]
  * @property {number} [port]
+ * @property {boolean} [accounts] people log in
  * @property {string} [hesitates] a reply with this text stays under way for ever
  */
 
@@ -57,6 +54,8 @@ export class FakeServer {
     this.received = [];
     this.audioBytes = 0;
     this.port = 0;
+    /** Its pages and its HTTP interface. */
+    this.site = new FakeSite({ accounts: options.accounts ?? false });
     /** Refuses every new socket, as a server that is down would. */
     this.down = false;
   }
@@ -67,7 +66,7 @@ export class FakeServer {
 
   /** @param {number} [port] */
   async start(port = this.options.port ?? 0) {
-    this.http = createServer((request, response) => void serve(request, response));
+    this.http = createServer((request, response) => void this.site.serve(request, response));
     const sockets = new WebSocketServer({ noServer: true, handleProtocols: () => 'aigolos.v1' });
     this.sockets = sockets;
     this.http.on('upgrade', (request, socket, head) => {
@@ -362,33 +361,6 @@ class FakeSession {
     const heard = reply.text.slice(0, Math.ceil(reply.played / 60)).replace(/\s*\S*$/, '');
     this.log = this.log.filter(({ data }) => typeof data === 'string');
     this.tell({ type: 'reply.cancelled', turn: reply.turn, heard_text: heard, reason, timings: { soft_end_ms: 200, hard_end_ms: 500 } });
-  }
-}
-
-/**
- * @param {import('node:http').IncomingMessage} request
- * @param {import('node:http').ServerResponse} response
- */
-async function serve(request, response) {
-  const { pathname } = new URL(request.url ?? '/', 'http://localhost');
-  try {
-    if (pathname === '/') {
-      const page = await readFile(join(ROOT, 'templates/index.html'), 'utf8');
-      response.writeHead(200, { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': POLICY });
-      response.end(page.replace('{{ version }}', '0.0.0'));
-    } else if (pathname === '/api/health/') {
-      response.writeHead(200, { 'content-type': 'application/json' });
-      response.end(JSON.stringify({ status: 'ok', engines: ENGINES }));
-    } else {
-      const path = normalize(pathname);
-      if (!path.startsWith('/static/')) throw new Error('outside');
-      const file = await readFile(join(ROOT, path));
-      response.writeHead(200, { 'content-type': KINDS[extname(path)] ?? 'text/plain', 'cache-control': 'no-store' });
-      response.end(file);
-    }
-  } catch {
-    response.writeHead(404);
-    response.end('no such file');
   }
 }
 

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::{
     fake_ollama::{FakeChat, MODEL, Step, cut_at, line, model_missing, ndjson, tags},
-    harness::{Client, TestServer, recording},
+    harness::{Client, Received, TestServer, recording},
 };
 
 const NDJSON: &str = "application/x-ndjson";
@@ -28,9 +28,23 @@ async fn talking_to(ollama: &FakeChat) -> TestServer {
     .await
 }
 
+/// Asks, as often as the server's limit of events lets it, and gives the reply.
 async fn ask(client: &mut Client) -> String {
-    client.send(json!({"type": "text.send", "text": "Hello?"})).await;
-    client.event("reply.done").await["text"].as_str().expect("text").to_owned()
+    loop {
+        client.send(json!({"type": "text.send", "text": "Hello?"})).await;
+        loop {
+            let Received::Event(event) = client.next().await else { continue };
+            if event["type"] == "reply.done" {
+                return event["text"].as_str().expect("text").to_owned();
+            }
+            if event["code"] == "rate_limited" {
+                let wait = event["retry_after_ms"].as_u64().expect("a wait");
+                tokio::time::sleep(Duration::from_millis(wait)).await;
+                break;
+            }
+            assert_ne!(event["type"], "error", "{event}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

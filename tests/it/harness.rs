@@ -159,6 +159,16 @@ impl Client {
         self.socket.send(Message::text(event.to_string())).await.expect("connected");
     }
 
+    /// As [`send`](Self::send), for a server that may be gone.
+    pub async fn try_send(&mut self, event: Value) -> Result<(), tokio_tungstenite::tungstenite::Error> {
+        self.socket.send(Message::text(event.to_string())).await
+    }
+
+    /// The same for sound.
+    pub async fn try_send_binary(&mut self, bytes: Vec<u8>) -> Result<(), tokio_tungstenite::tungstenite::Error> {
+        self.socket.send(Message::binary(bytes)).await
+    }
+
     pub async fn send_audio(&mut self, samples: &[i16]) {
         let bytes: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
         self.socket.send(Message::binary(bytes)).await.expect("connected");

@@ -102,6 +102,9 @@ pub struct Keeping {
         help_heading = "Mail"
     )]
     pub email_host_password: String,
+    /// A certificate (PEM) to trust besides the usual ones, for a mail server of one's own; empty: none
+    #[arg(long, env = "EMAIL_CA_FILE", default_value = "", global = true, help_heading = "Mail")]
+    pub email_ca_file: String,
     /// Sender of mails
     #[arg(
         long,

@@ -20,7 +20,7 @@ use super::{
     wire::{ClientEvent, Incoming, ServerEvent},
 };
 use crate::{
-    account::Identity,
+    account::{Identity, Via},
     audio::Encoding,
     conversation::{
         hub::{Attachment, Hub},
@@ -300,5 +300,9 @@ async fn write(writer: &mut Writer, event: &ServerEvent, patience: Duration) -> 
 /// Whose session it will be. People with accounts choose themselves whether their sound is kept.
 fn owner(identity: &Identity, keep_audio: bool) -> Owner {
     let keep_audio = if identity.in_an_account() { identity.user.keep_audio } else { keep_audio };
-    Owner { user: identity.id(), keep_audio }
+    let pass = match &identity.via {
+        Via::Open => None,
+        Via::Login { id } | Via::Key { id, .. } => Some(*id),
+    };
+    Owner { user: identity.id(), keep_audio, pass }
 }

@@ -60,7 +60,7 @@ impl People for Sqlite {
     }
 
     async fn user_by_email(&self, email: &str) -> Result<Option<User>, StoreError> {
-        let email = email.to_owned();
+        let email = without_nul(email).into_owned();
         self.read(move |c| {
             let sql = format!("SELECT {USER} FROM users WHERE email = ? AND email <> ''");
             c.prepare_cached(&sql)?.query_row([email], |row| user_at(row, 0)).optional()

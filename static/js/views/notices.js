@@ -1,5 +1,6 @@
 /** What is wrong, what to do about it, and a button that does it. One notice of each kind at a time. */
 
+import { t } from '../i18n.js';
 import { find, make } from './dom.js';
 
 /** @typedef {import('../problems.js').Problem} Problem */
@@ -33,7 +34,7 @@ export class Notices {
     const text = make('p', 'notice-text', problem.text);
     const close = make('button', 'notice-close', icon(['M6 6l12 12M18 6L6 18']));
     close.type = 'button';
-    close.setAttribute('aria-label', `Dismiss: ${problem.title}`);
+    close.setAttribute('aria-label', t('live.dismiss', { title: problem.title }));
     close.onclick = () => this.clear(problem.key);
     const said = make('div', '', title, text);
     said.className = 'notice-said';

@@ -25,10 +25,12 @@ export class Orb {
     this.still = matchMedia('(prefers-reduced-motion: reduce)');
     const again = () => this.wake();
     new ResizeObserver(again).observe(canvas);
-    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
+    const recolour = () => {
       this.readColours();
       again();
-    });
+    };
+    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', recolour);
+    new MutationObserver(recolour).observe(document.documentElement, { attributes: true, attributeFilter: ['data-theme'] });
     this.still.addEventListener('change', again);
     this.readColours();
   }

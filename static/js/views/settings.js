@@ -1,19 +1,14 @@
 /** The drawer: microphone, voice, language, and which engines are in use. */
 
-import { sentence } from '../problems.js';
+import { languageName, number, t } from '../i18n.js';
 import { find, make } from './dom.js';
+import { engineEntries, PARTS } from './engines.js';
 
 /**
  * @typedef {import('../messages.js').Engines} Engines
  * @typedef {import('../messages.js').Voice} Voice
  * @typedef {import('../preferences.js').Preferences} Preferences
  */
-
-/** @type {Record<keyof Engines, string>} */
-const PARTS = { vad: 'Hears that you speak', asr: 'Writes down what you say', llm: 'Thinks of an answer', tts: 'Speaks the answer' };
-
-/** @type {(keyof Engines)[]} */
-const ORDER = ['vad', 'asr', 'llm', 'tts'];
 
 export class Settings {
   /**
@@ -39,8 +34,8 @@ export class Settings {
     this.speak.checked = preferences.speak;
     this.showSpeed();
     this.microphones([], '');
-    this.choices(this.voice, [['', 'Listed once connected']], '');
-    this.choices(this.language, [['', 'Listed once connected']], '');
+    this.choices(this.voice, [['', t('live.listed_later')]], '');
+    this.choices(this.language, [['', t('live.listed_later')]], '');
 
     find('open-settings', HTMLButtonElement).onclick = () => this.open();
     this.chip.onclick = () => this.open('engines-title');
@@ -61,7 +56,7 @@ export class Settings {
   }
 
   showSpeed() {
-    this.speedValue.value = `${Number(this.speed.value).toFixed(1)}×`;
+    this.speedValue.value = `${number(Number(this.speed.value), { minimumFractionDigits: 1 })}×`;
   }
 
   /** @param {number} level root mean square, 0 to 1 */
@@ -78,8 +73,8 @@ export class Settings {
   microphones(devices, chosen) {
     const others = devices.filter(({ id }) => id !== 'default' && id !== 'communications');
     const entries = others.map(({ id, label }) => /** @type {[string, string]} */ ([id, label]));
-    this.choices(this.microphone, [['', 'System default'], ...entries], chosen);
-    this.microphoneNote.textContent = others.length === 0 ? 'Microphones are listed once you have started talking.' : '';
+    this.choices(this.microphone, [['', t('live.default_microphone')], ...entries], chosen);
+    this.microphoneNote.textContent = others.length === 0 ? t('live.microphones_later') : '';
   }
 
   /**
@@ -91,33 +86,31 @@ export class Settings {
   offers(voices, voice, languages, language) {
     /** @type {[string, string][]} */
     const named = voices.map(({ id, name }) => [id, name]);
-    this.choices(this.voice, voice ? named : [['', 'The server’s choice'], ...named], voice ?? '');
+    this.choices(this.voice, voice ? named : [['', t('speak.default_voice')], ...named], voice ?? '');
     const known = new Set([...(languages.length === 1 ? [] : ['auto']), ...languages]);
     if (language) known.add(language);
     this.choices(
       this.language,
-      [...known].map((code) => [code, languageName(code)]),
+      [...known].map((code) => [code, spoken(code)]),
       language ?? 'auto',
     );
   }
 
   /** @param {Engines} engines */
   engines(engines) {
-    const used = ORDER.filter((part) => engines[part]);
+    const used = PARTS.filter((part) => engines[part]);
     const demo = used.some((part) => engines[part].demo);
     this.chip.hidden = false;
     this.chip.classList.toggle('demo', demo);
-    this.chip.textContent = demo ? 'Demo engines' : engines.llm.model;
-    this.chip.setAttribute('aria-label', `${demo ? 'Small demo engines in use' : `Answers by ${engines.llm.model}`}: details`);
-    find('engines-note', HTMLElement).textContent = demo
-      ? 'Those marked are the small demo engines that come with aigolos: they run anywhere at once and know little. Below each stands how to get a better one.'
-      : '';
-    find('engines', HTMLElement).replaceChildren(...used.map((part) => entry(PARTS[part], engines[part])));
+    this.chip.textContent = demo ? t('engine.demo_chip') : engines.llm.model;
+    this.chip.setAttribute('aria-label', demo ? t('engine.demo_details') : t('engine.details', { model: engines.llm.model }));
+    find('engines-note', HTMLElement).textContent = demo ? t('engine.demo_note') : '';
+    find('engines', HTMLElement).replaceChildren(...engineEntries(engines));
     this.demoNote.hidden = !demo;
-    const more = make('button', 'link', 'How to get better ones');
+    const more = make('button', 'link', t('engine.better'));
     more.type = 'button';
     more.onclick = () => this.open('engines-title');
-    this.demoNote.replaceChildren('You meet the small demo engines first: a little English, short answers. ', more);
+    this.demoNote.replaceChildren(`${t('engine.welcome')} `, more);
   }
 
   /**
@@ -131,32 +124,5 @@ export class Settings {
   }
 }
 
-/**
- * @param {string} part
- * @param {import('../messages.js').EngineInfo} info
- */
-function entry(part, info) {
-  const name = make('span', 'engine-name', info.model === info.engine ? info.model : `${info.engine}: ${info.model}`);
-  if (info.demo) name.append(make('span', 'badge', 'small demo engine'));
-  const said = make('dd', '', name);
-  if (info.hint) said.append(make('p', 'engine-hint', ...withCode(sentence(info.hint))));
-  return make('div', '', make('dt', '', part), said);
-}
-
-/**
- * What stands between backticks is to be typed as it is.
- * @param {string} text
- */
-function withCode(text) {
-  return text.split('`').map((part, index) => (index % 2 === 0 ? part : make('code', '', part)));
-}
-
 /** @param {string} code */
-function languageName(code) {
-  if (code === 'auto') return 'Whichever I speak';
-  try {
-    return new Intl.DisplayNames([document.documentElement.lang], { type: 'language' }).of(code) ?? code;
-  } catch {
-    return code;
-  }
-}
+const spoken = (code) => (code === 'auto' ? t('language.auto') : languageName(code));

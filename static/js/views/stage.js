@@ -1,5 +1,6 @@
 /** The circle with its words, and the buttons below it. */
 
+import { t } from '../i18n.js';
 import { find } from './dom.js';
 import { Orb } from './orb.js';
 
@@ -37,9 +38,9 @@ export class Stage {
     this.talk.classList.toggle('live', live);
     this.talk.classList.toggle('push', push);
     this.talk.classList.toggle('held', held);
-    const label = starting ? 'Starting' : !live ? 'Start talking' : !push ? 'Stop' : held ? 'Release to send' : 'Hold to talk';
-    say(this.label, label);
-    say(this.state, words(scene));
+    const label = starting ? 'starting' : !live ? 'start' : !push ? 'stop' : held ? 'release' : 'hold';
+    say(this.label, t(`live.label.${label}`));
+    say(this.state, t(`live.state.${words(scene)}`));
     this.mute.hidden = !live || push;
     this.mute.setAttribute('aria-pressed', String(scene.muted));
     this.stopReply.hidden = !scene.answering;
@@ -48,25 +49,25 @@ export class Stage {
   }
 }
 
-/** @param {Scene} scene */
+/** The name of the words that say what is so. @param {Scene} scene */
 function words({ mood, live, push, held, muted }) {
   switch (mood) {
     case 'idle':
-      return 'Ready when you are';
+      return 'idle';
     case 'connecting':
-      return 'Connecting';
+      return 'connecting';
     case 'waiting':
-      return 'Connection lost, coming back';
+      return 'waiting';
     case 'muted':
-      return 'Muted: it hears nothing';
+      return 'muted';
     case 'hearing':
-      return held ? 'Listening, release to send' : 'Listening to you';
+      return held ? 'held' : 'hearing';
     case 'thinking':
-      return 'Thinking';
+      return 'thinking';
     case 'speaking':
-      return live && !push && !muted ? 'Speaking. Talk to interrupt' : 'Speaking';
+      return live && !push && !muted ? 'speaking_open' : 'speaking';
     case 'listening':
-      return push ? 'Hold the circle or the space bar' : 'Listening. Say something';
+      return push ? 'push' : 'listening';
   }
 }
 

@@ -1,5 +1,6 @@
 /** Where the last turn's time went, from the end of the person's voice to the answer's first sound. */
 
+import { number, t } from '../i18n.js';
 import { find, make } from './dom.js';
 
 /** @typedef {import('../messages.js').Timings} Timings */
@@ -21,9 +22,9 @@ export class Timeline {
     this.section.hidden = stages.length === 0;
     if (stages.length === 0) return;
     const spoken = timings.hard_end_ms !== undefined;
-    const what = timings.first_audio_ms === undefined ? 'Answered' : 'Answer heard';
-    const since = spoken ? 'after you stopped speaking' : 'after you asked';
-    this.title.replaceChildren(`${what} `, make('strong', '', duration(end)), ` ${since}`);
+    const what = timings.first_audio_ms === undefined ? 'answered' : 'heard';
+    const [before, after] = t(`timeline.${what}_${spoken ? 'spoken' : 'asked'}`).split('{time}');
+    this.title.replaceChildren(before, make('strong', '', duration(end)), after ?? '');
     this.rows.replaceChildren(
       ...stages.map(({ name, from, to, yours }) => {
         const span = make('span', 'timeline-span');
@@ -41,23 +42,23 @@ export class Timeline {
 /** @typedef {{name: string, from: number, to: number, yours?: boolean}} Stage */
 
 /**
- * @param {Timings} t
+ * @param {Timings} at
  * @param {number | null} playbackMs
  * @returns {Stage[]}
  */
-function stagesOf(t, playbackMs) {
+function stagesOf(at, playbackMs) {
   /** @type {Stage[]} */
   const stages = [];
   /** @type {(name: string, from: number | undefined, to: number | undefined, yours?: boolean) => void} */
   const add = (name, from, to, yours) => {
     if (from !== undefined && to !== undefined && to > from) stages.push({ name, from, to, yours });
   };
-  add('Your pause', 0, t.hard_end_ms, true);
-  add('Writing down', t.soft_end_ms, t.final_transcript_ms);
-  add('Thinking', t.final_transcript_ms ?? 0, t.first_sentence_ms ?? t.first_token_ms);
-  add('Voice', t.first_sentence_ms, t.first_sound_ms);
-  if (t.first_audio_ms !== undefined && playbackMs !== null) {
-    add('To your ears', t.first_audio_ms, t.first_audio_ms + playbackMs);
+  add(t('timeline.pause'), 0, at.hard_end_ms, true);
+  add(t('timeline.writing'), at.soft_end_ms, at.final_transcript_ms);
+  add(t('timeline.thinking'), at.final_transcript_ms ?? 0, at.first_sentence_ms ?? at.first_token_ms);
+  add(t('timeline.voice'), at.first_sentence_ms, at.first_sound_ms);
+  if (at.first_audio_ms !== undefined && playbackMs !== null) {
+    add(t('timeline.ears'), at.first_audio_ms, at.first_audio_ms + playbackMs);
   }
   return stages;
 }
@@ -65,5 +66,5 @@ function stagesOf(t, playbackMs) {
 /** @param {number} ms */
 function duration(ms) {
   const whole = Math.round(ms);
-  return whole < 1000 ? `${whole} ms` : `${(whole / 1000).toFixed(2)} s`;
+  return whole < 1000 ? t('timeline.ms', { n: number(whole) }) : t('timeline.s', { n: number(whole / 1000, { minimumFractionDigits: 2, maximumFractionDigits: 2 }) });
 }

@@ -1,5 +1,6 @@
 /** What was said, turn by turn. Unstable words are grey, stable ones black; a reply grows as it is heard. */
 
+import { t } from '../i18n.js';
 import { find, make } from './dom.js';
 
 /** Turns kept on the page; older ones leave it, not the conversation. */
@@ -28,7 +29,7 @@ export class Transcript {
   /** @param {number} id a voice was found */
   listening(id) {
     const words = this.yours(this.turn(id));
-    if (words.childNodes.length === 0) words.append(make('span', 'ellipsis', unseen('listening')));
+    if (words.childNodes.length === 0) words.append(make('span', 'ellipsis', unseen(t('live.listening'))));
     this.follow();
   }
 
@@ -70,7 +71,7 @@ export class Transcript {
   answering(id) {
     this.adopt(id, null);
     const words = this.its(this.turn(id));
-    if (words.childNodes.length === 0) words.append(make('span', 'ellipsis', unseen('thinking')));
+    if (words.childNodes.length === 0) words.append(make('span', 'ellipsis', unseen(t('live.thinking'))));
     this.follow();
   }
 
@@ -107,8 +108,8 @@ export class Transcript {
   abandon() {
     for (const [id, { you, it }] of this.turns) {
       if (!it && you?.querySelector('.ellipsis')) this.remove(id);
-      else you?.querySelector('.unstable')?.replaceWith(make('span', 'aside', 'the rest was lost with the connection'));
-      it?.querySelector('.ellipsis')?.replaceWith(make('span', 'aside', 'lost with the connection'));
+      else you?.querySelector('.unstable')?.replaceWith(make('span', 'aside', t('live.aside.rest_lost')));
+      it?.querySelector('.ellipsis')?.replaceWith(make('span', 'aside', t('live.aside.lost')));
     }
     this.typed = [];
   }
@@ -156,7 +157,7 @@ export class Transcript {
 
   /** @param {Turn} turn */
   yours(turn) {
-    turn.you ??= line(turn.item, 'you', 'You');
+    turn.you ??= line(turn.item, 'you', t('chat.you'));
     return turn.you;
   }
 

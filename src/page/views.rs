@@ -1,0 +1,68 @@
+//! The pages, one line each.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::{Router, extract::Path, response::Response, routing::get};
+
+use super::{
+    PageSettings,
+    assets::static_file,
+    shell::{Shell, Visit},
+};
+
+/// Every page, and everything below `/static/`. A layer above must have put an [`Identity`](crate::account::Identity)
+/// into the requests of whoever is known; compression belongs to a layer above too.
+pub fn router(settings: PageSettings) -> Router {
+    Router::new()
+        .route("/", get(async |visit: Visit| visit.open("/", |shell| Talk { shell })))
+        .route("/login/", get(async |visit: Visit| visit.outside(|shell| Login { shell })))
+        .route("/signup/", get(async |visit: Visit| visit.outside(|shell| Signup { shell })))
+        .route("/verify/", get(async |visit: Visit| visit.mailed(|shell| Verify { shell })))
+        .route("/password/forgot/", get(async |visit: Visit| visit.mailed(|shell| Forgot { shell })))
+        .route("/password/reset/", get(async |visit: Visit| visit.mailed(|shell| Reset { shell })))
+        .route("/app/", get(async |visit: Visit| visit.inside("/app/", |shell| Dashboard { shell })))
+        .route("/app/history/", get(async |visit: Visit| visit.inside("/app/history/", |shell| History { shell })))
+        .route("/app/history/{id}/", get(conversation))
+        .route("/app/settings/", get(async |visit: Visit| visit.inside("/app/settings/", |shell| Settings { shell })))
+        .route("/app/keys/", get(async |visit: Visit| visit.inside("/app/keys/", |shell| Keys { shell })))
+        .route("/app/admin/", get(async |visit: Visit| visit.for_admins("/app/admin/", |shell| Admin { shell })))
+        .with_state(Arc::new(settings))
+        .route("/static/{*path}", get(static_file))
+}
+
+async fn conversation(Path(id): Path<String>, visit: Visit) -> Response {
+    visit.inside("/app/history/", |shell| Conversation { shell, id })
+}
+
+/// A template that needs nothing but what every page has.
+macro_rules! pages {
+    ($($name:ident $path:literal)*) => {
+        $(#[derive(Template)]
+        #[template(path = $path)]
+        struct $name {
+            shell: Shell,
+        })*
+    };
+}
+
+pages! {
+    Talk      "index.html"
+    Login     "login.html"
+    Signup    "signup.html"
+    Verify    "verify.html"
+    Forgot    "forgot.html"
+    Reset     "reset.html"
+    Dashboard "dashboard.html"
+    History   "history.html"
+    Settings  "settings.html"
+    Keys      "keys.html"
+    Admin     "admin.html"
+}
+
+#[derive(Template)]
+#[template(path = "conversation.html")]
+struct Conversation {
+    shell: Shell,
+    id: String,
+}
