@@ -1,6 +1,6 @@
 //! Settings become what the store, the accounts and the manners of requests take.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use super::{
     config::Config,
@@ -11,6 +11,8 @@ use crate::{
         AccountSettings, Accounts, AuthMode, SecretKey, Signup,
         mail::{MailBackend, MailSettings, SmtpSettings},
     },
+    engine::Engines,
+    job::{JobSettings, Jobs, server_id},
     page::{ErrorPages, PageSettings},
     protocol::origin::Origins,
     store::{self, PostgresServer, Store, StoreSettings},
@@ -98,6 +100,23 @@ fn mail_settings(config: &Config) -> Result<MailSettings, String> {
         _ => MailBackend::Console,
     };
     Ok(MailSettings { backend, from: keeping.email_from.clone() })
+}
+
+/// The jobs, with what was left undone; the folder is in DATA_DIR.
+///
+/// # Errors
+/// When the folder cannot be written to.
+pub fn jobs(config: &Config, store: Arc<dyn Store>, engines: Engines) -> io::Result<Jobs> {
+    let (settings, keeping) = (&config.settings, &config.settings.keeping);
+    let settings = JobSettings {
+        folder: settings.data_dir.join("uploads"),
+        server: server_id(&settings.data_dir)?,
+        max_bytes: u64::from(keeping.max_upload_mb) << 20,
+        longest: Duration::from_mins(keeping.max_audio_minutes.into()),
+        workers: keeping.job_workers as usize,
+        max_jobs: keeping.max_jobs as usize,
+    };
+    Jobs::start(store, engines, settings)
 }
 
 /// Whose pages may use the server.

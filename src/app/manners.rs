@@ -110,13 +110,13 @@ async fn named(State(manners): State<Manners>, mut request: Request, next: Next)
         let identity = response.extensions_mut().remove::<Identity>();
         let page = manners.pages.page(error.code.status(), headers, identity.as_ref(), Some(&id));
         let (parts, body) = page.into_parts();
-        response.headers_mut().remove(header::CONTENT_LENGTH);
+        forget_body(response.headers_mut());
         response.headers_mut().extend(parts.headers);
         *response.body_mut() = body;
     } else if let Some(error) = error {
         let body = Json(Problem::from(error).told(language, Some(id.clone()))).into_response().into_body();
         *response.body_mut() = body;
-        response.headers_mut().remove(header::CONTENT_LENGTH);
+        forget_body(response.headers_mut());
         response.headers_mut().insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(language.code()));
         response.headers_mut().append(header::VARY, HeaderValue::from_static("accept-language, cookie"));
     }
@@ -124,6 +124,12 @@ async fn named(State(manners): State<Manners>, mut request: Request, next: Next)
         response.headers_mut().insert(REQUEST_ID, id);
     }
     response
+}
+
+/// The body is replaced: neither its length nor its compression is true any more.
+fn forget_body(headers: &mut HeaderMap) {
+    headers.remove(header::CONTENT_LENGTH);
+    headers.remove(header::CONTENT_ENCODING);
 }
 
 /// Tells the outer layer who it was, and which language they have chosen.
@@ -190,9 +196,11 @@ fn tell(headers: &mut HeaderMap, counted: Counted) {
     }
 }
 
-/// Gives up on an answer that does not begin in time. Uploads and waits for work take as long as they take.
+/// Gives up on an answer that does not begin in time. Uploads and engines have limits of their own.
 async fn within_time(State(manners): State<Manners>, request: Request, next: Next) -> Response {
-    if request.uri().path().starts_with("/api/asr/") || request.headers().contains_key(header::UPGRADE) {
+    let path = request.uri().path();
+    let own_limits = ["/api/asr/", "/api/llm/", "/api/tts/"].iter().any(|work| path.starts_with(work));
+    if own_limits || request.headers().contains_key(header::UPGRADE) {
         return next.run(request).await;
     }
     tokio::time::timeout(manners.timeout, next.run(request)).await.unwrap_or_else(|_| {

@@ -4,6 +4,7 @@ mod archive;
 mod check;
 mod commands;
 pub mod config;
+mod departures;
 mod engines;
 mod health;
 mod keeping;

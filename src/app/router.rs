@@ -35,7 +35,7 @@ use crate::{
         error::{ApiError, Code},
         identity,
         native::{self, routes::NativeSettings},
-        rest::{self, admin::Admin},
+        rest::{self, admin::Admin, work::Work},
     },
 };
 
@@ -56,6 +56,7 @@ pub struct Parts {
     pub people_changed: Arc<Notify>,
     pub admin: Admin,
     pub pages: PageSettings,
+    pub work: Work,
     pub manners: Manners,
     /// Names the server answers to besides this machine's own; `None`: any.
     pub allowed_hosts: Option<Vec<String>>,
@@ -73,6 +74,7 @@ pub fn router(parts: Parts) -> Router {
         people_changed,
         admin,
         pages,
+        work,
         manners,
         allowed_hosts,
         shutdown,
@@ -92,6 +94,7 @@ pub fn router(parts: Parts) -> Router {
         .merge(rest::admin::router(admin)) // /api/admin/
         .merge(rest::admin_sessions::router(hub.clone(), archive.store())) // /api/admin/sessions
         .merge(rest::conversations::router(archive.store())) // /api/conversations/
+        .merge(rest::work::router(work)) // /api/asr/ /api/jobs/ /api/llm/ /api/tts/
         .layer(DefaultBodyLimit::max(MAX_JSON))
         .split_for_parts();
     let origins = native.origins.clone();

@@ -8,7 +8,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{
     archive::Archive,
     config::Config,
-    engines, keeping, listen,
+    departures, engines, keeping, listen,
     router::{self, Parts},
 };
 use crate::{
@@ -20,7 +20,10 @@ use crate::{
         transcript::TranscriptSettings,
     },
     engine::Engines,
-    protocol::{native::routes::NativeSettings, rest::admin::Admin},
+    protocol::{
+        native::routes::NativeSettings,
+        rest::{admin::Admin, work::Work},
+    },
 };
 
 /// How long open sessions may take to say goodbye.
@@ -73,6 +76,19 @@ pub async fn run(
     let store = keeping::open_store(config).await.map_err(io::Error::other)?;
     tracing::info!(kind = store.kind(), "the store is open");
     let archive = Archive::start(config, Arc::clone(&store)).map_err(io::Error::other)?;
+    let jobs = keeping::jobs(config, Arc::clone(&store), engines.clone())?;
+    let work = Work {
+        jobs: jobs.clone(),
+        engines: engines.clone(),
+        journal: archive.journal(),
+        prompt: hub_settings(config).driver.prompt,
+        max_chars: config.settings.keeping.max_text_chars as usize,
+        default_language: native_settings(config).defaults.language,
+        default_voice: native_settings(config).defaults.voice,
+        shutdown: stopping.clone(),
+        replies: TaskTracker::new(),
+    };
+    let replies = work.replies.clone();
     let hub = Hub::new(engines, hub_settings(config), archive.journal());
     let accounts = keeping::accounts(config, store, address).map_err(io::Error::other)?;
     let router = router::router(Parts {
@@ -82,12 +98,14 @@ pub async fn run(
         archive: archive.clone(),
         people_changed: archive.watch_over(hub.clone()),
         admin: Admin { hub: hub.clone(), models: config.settings.models_dir.clone().into() },
+        work,
         manners: keeping::manners(config).map_err(io::Error::other)?,
         pages: keeping::pages(config),
         allowed_hosts: allowed_hosts(config),
         shutdown: stopping.clone(),
         sockets: sockets.clone(),
     });
+    tokio::spawn(departures::watch(accounts.clone(), hub.clone(), stopping.clone()));
     up(&Server { address, hub: hub.clone() });
 
     let (told, drained) = (stopping.clone(), hub.clone());
@@ -104,6 +122,11 @@ pub async fn run(
     // Upgraded sockets are not waited for there.
     sockets.close();
     let _ = tokio::time::timeout(DRAIN, sockets.wait()).await;
+    replies.close();
+    let _ = tokio::time::timeout(DRAIN, replies.wait()).await;
+    if tokio::time::timeout(DRAIN, jobs.shut_down()).await.is_err() {
+        tracing::warn!("some jobs did not stop in time");
+    }
     accounts.close(DRAIN).await;
     archive.finish().await;
     Ok(())

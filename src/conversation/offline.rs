@@ -50,16 +50,22 @@ pub async fn transcribe_whole(
     options: &WholeOptions,
     mut progress: impl FnMut(f32),
 ) -> Result<Transcript, EngineError> {
-    let pieces = pieces(audio, detector, recognizer.max_audio());
+    let pieces = pieces(audio, detector, recognizer.max_audio(), |_| true);
     let whole = transcribe_pieces(recognizer, audio, &pieces, options, |heard| progress(heard.done)).await?;
     progress(1.0);
     Ok(whole)
 }
 
-/// Where somebody speaks in `audio`, in stretches of at most `max`, in samples. Takes a few milliseconds of CPU for
-/// each second of sound: not for an async task where the recording is long.
-pub fn pieces(audio: &Mono16k, detector: &mut dyn VoiceDetector, max: Duration) -> Vec<Range<usize>> {
-    fitting(audio, &spoken(audio, detector), max)
+/// Where somebody speaks in `audio`, in stretches of at most `max`, in samples. `going_on` hears how much has been
+/// looked at, 0 to 1, and says whether to go on. Takes a few milliseconds of CPU for each second of sound: not for an
+/// async task where the recording is long.
+pub fn pieces(
+    audio: &Mono16k,
+    detector: &mut dyn VoiceDetector,
+    max: Duration,
+    going_on: impl FnMut(f32) -> bool,
+) -> Vec<Range<usize>> {
+    fitting(audio, &spoken(audio, detector, going_on), max)
 }
 
 /// Decodes `pieces` of `audio`, in order, and tells each as soon as it and all before it are done. Dropping the future
@@ -128,7 +134,11 @@ fn join(whole: &mut Transcript, heard: Transcript, share: f32) {
 }
 
 /// Where somebody speaks, with a margin, in samples.
-fn spoken(audio: &Mono16k, detector: &mut dyn VoiceDetector) -> Vec<Range<usize>> {
+fn spoken(
+    audio: &Mono16k,
+    detector: &mut dyn VoiceDetector,
+    mut going_on: impl FnMut(f32) -> bool,
+) -> Vec<Range<usize>> {
     /// Frames are made of so many samples at a time: a copy of all of a long recording would be large.
     const AT_ONCE: usize = FRAME_SAMPLES * 500;
     let mut framer = Framer::new();
@@ -138,6 +148,9 @@ fn spoken(audio: &Mono16k, detector: &mut dyn VoiceDetector) -> Vec<Range<usize>
         let mut frames = framer.push(&audio.slice(from..from + AT_ONCE));
         if from + AT_ONCE > audio.len() {
             frames.extend(framer.flush());
+        }
+        if !going_on((from as f32 / audio.len().max(1) as f32).min(1.0)) {
+            break;
         }
         for frame in frames {
             if detector.probability(&frame) >= THRESHOLD {
@@ -240,7 +253,7 @@ mod tests {
     #[tokio::test]
     async fn each_piece_is_told_with_its_place() {
         let audio = recording(&[(1.0, 0), (3.0, 8000), (9.0, 0), (2.0, 8000), (1.0, 0)]);
-        let pieces = pieces(&audio, &mut Loudness, Duration::from_secs(10));
+        let pieces = pieces(&audio, &mut Loudness, Duration::from_secs(10), |_| true);
         let mut told = vec![];
         let options = WholeOptions { words: true, ..WholeOptions::default() };
         let whole = transcribe_pieces(&Echo, &audio, &pieces, &options, |heard| told.push(heard.clone())).await;

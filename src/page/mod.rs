@@ -10,6 +10,9 @@ pub mod locale;
 mod shell;
 mod views;
 
+#[cfg(test)]
+mod tests;
+
 pub use self::{
     failure::{ErrorPages, wants_html},
     views::router,

@@ -11,9 +11,12 @@ use axum::{
 
 use super::{
     CONTENT_SECURITY_POLICY, PageSettings,
-    locale::{Language, cookie},
+    locale::{self, cookie},
 };
-use crate::account::{Identity, Via};
+use crate::{
+    account::{Identity, Via},
+    model::Language,
+};
 
 /// What the templates see of a visit.
 #[derive(Debug, Clone)]
@@ -42,7 +45,7 @@ pub(super) struct Shell {
 impl Shell {
     pub(super) fn new(settings: &PageSettings, headers: &HeaderMap, identity: Option<&Identity>) -> Self {
         let user = identity.map(|identity| &identity.user);
-        let language = Language::of(headers, user);
+        let language = locale::language(headers, user);
         let logged_in = identity.is_some_and(|identity| matches!(identity.via, Via::Login { .. }));
         let theme = user.and_then(|user| user.theme.as_deref()).or_else(|| cookie(headers, "theme"));
         Self {
@@ -70,7 +73,7 @@ impl Shell {
 
     /// The text with this key, in the reader's language.
     pub(super) fn t<'a>(&self, key: &'a str) -> &'a str {
-        self.language.text(key)
+        locale::text(self.language, key)
     }
 }
 

@@ -54,16 +54,18 @@ pub struct JobEvent {
     pub data: serde_json::Value,
 }
 
-/// The store of jobs. Whatever is another user's is not found.
+/// The store of jobs. Whatever is another user's is not found; U+0000 is left out of names, but not out of JSON.
 #[async_trait]
 pub trait Jobs: Send + Sync {
+    /// One that is there already, or whose user is gone, is passed over.
     async fn add_job(&self, job: &JobRecord) -> Result<(), StoreError>;
     async fn job(&self, user: UserId, id: JobId) -> Result<Option<JobRecord>, StoreError>;
     /// A user's jobs, the newest first.
     async fn jobs(&self, user: UserId, limit: u32) -> Result<Vec<JobRecord>, StoreError>;
     /// Those of this server that have not ended, the oldest first: what to take up after a restart.
     async fn unfinished_jobs(&self, server: &str) -> Result<Vec<JobRecord>, StoreError>;
-    /// Moves a job on, unless it has ended: whether it was moved. Ends it with `outcome` where `state` is an end.
+    /// Moves a job on, unless it has ended: whether it was moved. Ends it with `outcome` where `state` is an end;
+    /// otherwise `outcome` is passed over.
     async fn move_job(
         &self,
         id: JobId,
@@ -71,9 +73,10 @@ pub trait Jobs: Send + Sync {
         outcome: Option<&serde_json::Value>,
         now: UnixMs,
     ) -> Result<bool, StoreError>;
-    /// Adds an event; one whose `seq` is there already is passed over.
+    /// Adds an event, also to a job that has ended; one whose `seq` is there already, or whose job is gone, is passed
+    /// over.
     async fn add_job_event(&self, id: JobId, event: &JobEvent) -> Result<(), StoreError>;
-    /// The events after `after`, in order.
+    /// The events after `after`, in order. Whose job it is must have been asked before.
     async fn job_events(&self, id: JobId, after: u64) -> Result<Vec<JobEvent>, StoreError>;
     /// Deletes jobs that ended before `before`, with their events; gives how many.
     async fn forget_jobs(&self, before: UnixMs) -> Result<u64, StoreError>;

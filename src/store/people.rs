@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::StoreError;
 use crate::model::{UnixMs, UserId};
 
-/// A person. The store always holds [`UserId::LOCAL`], an administrator whom no password lets in.
+/// A person. The store always holds [`UserId::LOCAL`], an administrator without an address whom no password lets in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
     pub id: UserId,
@@ -89,7 +89,7 @@ pub struct Token {
     /// SHA-256 of what was mailed.
     pub hash: Vec<u8>,
     pub purpose: Purpose,
-    /// `None` for an invitation.
+    /// Whose account it is about; an invited person has one that waits for them.
     pub user: Option<UserId>,
     pub email: String,
     pub expires_at: UnixMs,
@@ -124,19 +124,22 @@ pub struct ApiKey {
     pub last_used_at: Option<UnixMs>,
 }
 
-/// The store of accounts.
+/// The store of accounts. U+0000 is left out of every text, in rows as in questions; what belongs to a user who is gone
+/// is passed over; something added a second time under its id (a token: its hash) changes nothing. What expires at a
+/// moment has expired at that moment.
 #[async_trait]
 pub trait People: Send + Sync {
     /// # Errors
     /// [`StoreError::Exists`] if the address has an account.
     async fn add_user(&self, user: &NewUser) -> Result<User, StoreError>;
     async fn user(&self, id: UserId) -> Result<Option<User>, StoreError>;
-    /// By lower-case address.
+    /// By lower-case address, compared letter by letter; never [`UserId::LOCAL`].
     async fn user_by_email(&self, email: &str) -> Result<Option<User>, StoreError>;
-    /// Users whose address or name contains `query`, by address, [`UserId::LOCAL`] left out; `after` is the last
-    /// address of the page before.
+    /// Users whose address or name contains `query` in upper or lower case, by address (as bytes), [`UserId::LOCAL`]
+    /// left out; `after` is the last address of the page before.
     async fn users(&self, query: &str, after: Option<&str>, limit: u32) -> Result<Vec<User>, StoreError>;
-    /// Gives the user as they are afterwards; `None`: no such user.
+    /// Gives the user as they are afterwards; `None`: no such user. [`UserId::LOCAL`] keeps its rank and gets no
+    /// password: such a change does nothing.
     async fn change_user(&self, id: UserId, change: &UserChange) -> Result<Option<User>, StoreError>;
     /// Deletes the user and all that is theirs. Whether there was one; [`UserId::LOCAL`] never goes.
     async fn delete_user(&self, id: UserId) -> Result<bool, StoreError>;
@@ -144,7 +147,7 @@ pub trait People: Send + Sync {
     async fn add_login(&self, login: &LoginSession) -> Result<(), StoreError>;
     /// The log-in by its token's hash, with its user, unless it has expired or the user is disabled.
     async fn login(&self, token_hash: &[u8], now: UnixMs) -> Result<Option<(LoginSession, User)>, StoreError>;
-    /// Notes that it was used, and puts its end off.
+    /// Notes that it was used, and puts its end off; neither moment goes back.
     async fn touch_login(&self, id: Uuid, seen: UnixMs, expires: UnixMs) -> Result<(), StoreError>;
     /// Those that have not expired, the newest first.
     async fn logins(&self, user: UserId, now: UnixMs) -> Result<Vec<LoginSession>, StoreError>;
@@ -164,8 +167,9 @@ pub trait People: Send + Sync {
     async fn add_key(&self, key: &ApiKey) -> Result<(), StoreError>;
     /// The key by its hash, with its user, unless it has expired or the user is disabled.
     async fn key(&self, hash: &[u8], now: UnixMs) -> Result<Option<(ApiKey, User)>, StoreError>;
+    /// Notes that it was used; the moment does not go back.
     async fn touch_key(&self, id: Uuid, used: UnixMs) -> Result<(), StoreError>;
-    /// A user's keys, the newest first.
+    /// A user's keys, the newest first, the expired among them.
     async fn keys(&self, user: UserId) -> Result<Vec<ApiKey>, StoreError>;
     /// Deletes a key; whether the user had it.
     async fn delete_key(&self, user: UserId, id: Uuid) -> Result<bool, StoreError>;

@@ -28,7 +28,7 @@ pub struct Conversation {
     pub title: String,
     pub turns: u32,
     pub created_at: UnixMs,
-    /// When its newest turn was written.
+    /// When its newest turn was said: the latest `at`. `created_at` is the earliest.
     pub updated_at: UnixMs,
 }
 
@@ -54,11 +54,14 @@ pub struct TurnReply {
 }
 
 /// One turn as it is kept. Written again with a higher `revision` it replaces what was there; with the same or a lower
-/// one nothing happens: whoever is not sure that a write arrived writes again.
+/// one nothing happens: whoever is not sure that a write arrived writes again. Read back, `kind` and `title` are the
+/// conversation's.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TurnRecord {
     pub user: UserId,
+    /// Named by its user: under the same id another has another conversation.
     pub conversation: ConversationId,
+    /// The conversation has that of its first turn.
     pub kind: ConversationKind,
     pub session: SessionId,
     pub turn: TurnId,
@@ -109,7 +112,8 @@ pub struct Cursor {
 /// Which conversations are asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listing {
-    /// Words that must all be in one turn (or the title); empty: all conversations. The last word may be a beginning.
+    /// Words that must all be in one turn, said or answered, or in the title; in upper or lower case, with accents or
+    /// without. The last word may be a beginning. Empty or blank: all conversations; signs without a word: none.
     pub query: String,
     pub after: Option<Cursor>,
     /// At most this many.
@@ -120,22 +124,23 @@ pub struct Listing {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
     pub conversation: Conversation,
-    /// Where words were looked for: the text around them, the words between U+E000 and U+E001.
+    /// Where words were looked for: about 170 characters around them on one line, the words between U+E000 and U+E001.
+    /// Of the newest turn that has them, or else of the title.
     pub snippet: Option<String>,
 }
 
-/// The store of conversations. Whatever is another user's is not found.
+/// The store of conversations. Whatever is another user's is not found. U+0000 is left out of every text.
 #[async_trait]
 pub trait Talks: Send + Sync {
     /// Writes turns, in order and all or none, each under the rule of [`TurnRecord`]; makes their conversations. Turns
-    /// of a user who is gone, or of a conversation that was deleted since, are passed over.
+    /// of a user who is gone, or of a conversation that was deleted within the last 30 days, are passed over.
     async fn write_turns(&self, turns: &[TurnRecord]) -> Result<(), StoreError>;
     /// Replaces the sound of that side; passed over when the turn is not there.
     async fn write_audio(&self, audio: &TurnAudio) -> Result<(), StoreError>;
 
     async fn conversation(&self, user: UserId, id: ConversationId) -> Result<Option<Conversation>, StoreError>;
     async fn conversations(&self, user: UserId, listing: &Listing) -> Result<Vec<Found>, StoreError>;
-    /// The turns in the order they were spoken (`at`, then `turn`), and which sides have sound.
+    /// The turns in the order they were spoken (`at`, then `turn`, then `session`), and which sides have sound.
     async fn turns(&self, user: UserId, id: ConversationId) -> Result<Vec<(TurnRecord, Vec<Side>)>, StoreError>;
     /// The newest `limit` turns, oldest first: what a chat model is reminded of.
     async fn last_turns(&self, user: UserId, id: ConversationId, limit: u32) -> Result<Vec<TurnRecord>, StoreError>;
@@ -155,6 +160,7 @@ pub trait Talks: Send + Sync {
     async fn delete_conversations(&self, user: UserId) -> Result<u64, StoreError>;
 
     /// Deletes conversations not touched for as many days as their user wishes, or `days` where the user has no wish
-    /// (`None`: those stay), and sound older than `audio_days`. Gives how many conversations went.
+    /// (`None`: those stay), and sound of turns older than `audio_days`. Gives how many conversations went. They are
+    /// not remembered as deleted: who goes on with one begins it anew.
     async fn retire(&self, now: UnixMs, days: Option<u32>, audio_days: Option<u32>) -> Result<u64, StoreError>;
 }

@@ -24,6 +24,7 @@ import { make } from './views/dom.js';
  * @property {() => number} [random]
  * @property {(ms: number, signal: AbortSignal) => Promise<void>} [wait]
  * @property {(path: string) => void} [leave] goes to another page
+ * @property {() => void} [onWait] it waits now: nothing is under way
  *
  * @typedef {object} Run
  * @property {boolean} [repeatable] doing it twice does no harm
@@ -52,6 +53,7 @@ export class ErrorHandler {
     this.longestMs = options.longestMs ?? 30_000;
     this.random = options.random ?? Math.random;
     this.wait = options.wait ?? sleep;
+    this.onWait = options.onWait ?? (() => {});
     this.leave = options.leave ?? ((path) => location.assign(path));
   }
 
@@ -115,11 +117,11 @@ export class ErrorHandler {
     const translated = failure && failure.message && (language === 'en' || failure.message !== failure.detail);
     const own = has(`problem.${code}`) ? t(`problem.${code}`) : t(`failure.${name}.text`);
     const plain = status > 0 && translated ? sentence(failure.message) : own;
-    const hint = failure?.hint && language === 'en' && status > 0 ? sentence(failure.hint) : t(`failure.${name}.hint`);
+    const hint = failure?.hint && translated && status > 0 ? sentence(failure.hint) : t(has(`failure.${code}.hint`) ? `failure.${code}.hint` : `failure.${name}.hint`);
     return {
       status,
       code,
-      title: t(`failure.${name}.title`),
+      title: t(has(`failure.${code}.title`) ? `failure.${code}.title` : `failure.${name}.title`),
       text: status < 0 && error instanceof Error ? `${plain} (${error.message})` : plain,
       hint,
       requestId: failure?.requestId ?? '',
@@ -165,6 +167,7 @@ export class ErrorHandler {
    * @returns {Promise<boolean>} false: it was ended meanwhile
    */
   async pause(described, ms, tried, signal) {
+    this.onWait();
     const now = new AbortController();
     const ended = new AbortController();
     const countdown = make('span', '');

@@ -83,6 +83,9 @@ export function bytes(count) {
 export const moment = (at) => new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' }).format(at);
 
 /** @param {number} at milliseconds since 1970 */
+export const timeOf = (at) => new Intl.DateTimeFormat(language, { timeStyle: 'short' }).format(at);
+
+/** @param {number} at milliseconds since 1970 */
 export const day = (at) => new Intl.DateTimeFormat(language, { dateStyle: 'medium' }).format(at);
 
 /**
@@ -92,7 +95,7 @@ export const day = (at) => new Intl.DateTimeFormat(language, { dateStyle: 'mediu
  */
 export function when(at, now = Date.now()) {
   const [then, today] = [new Date(at), new Date(now)];
-  if (then.toDateString() === today.toDateString()) return new Intl.DateTimeFormat(language, { timeStyle: 'short' }).format(then);
+  if (then.toDateString() === today.toDateString()) return timeOf(at);
   const sameYear = then.getFullYear() === today.getFullYear();
   return new Intl.DateTimeFormat(language, { day: 'numeric', month: 'short', ...(sameYear ? {} : { year: 'numeric' }) }).format(then);
 }

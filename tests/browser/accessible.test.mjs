@@ -1,24 +1,12 @@
 /** Accessibility, by axe: every state of the page, light and dark, phone and desktop. */
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { test } from 'node:test';
 
+import { AXE, clean } from './axe.mjs';
 import { openBrowser } from './browser.mjs';
 import { FakeServer } from './fake-server.mjs';
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-
-/** @param {import('playwright-core').Page} page @param {string} state */
-async function clean(page, state) {
-  await page.waitForFunction(() => document.getAnimations().length === 0);
-  const violations = await page.evaluate(async () => {
-    const result = await /** @type {any} */ (window).axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] });
-    return result.violations.map((/** @type {any} */ v) => `${v.id}: ${v.nodes.map((/** @type {any} */ n) => `${n.html} ${n.failureSummary}`).join(' | ')}`);
-  });
-  assert.deepEqual(violations, [], state);
-}
 
 for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
   for (const viewport of [{ width: 390, height: 844 }, { width: 1280, height: 800 }]) {

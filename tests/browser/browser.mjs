@@ -60,7 +60,7 @@ export async function openBrowser(setup = {}) {
   page.on('pageerror', (error) => faults.push(String(error)));
   page.on('console', (message) => {
     // A refused connection is part of some tests, and the browser reports it here.
-    if (message.type() === 'error' && !/WebSocket|ERR_CONNECTION|api\/health|404/.test(message.text())) faults.push(message.text());
+    if (message.type() === 'error' && !/WebSocket|ERR_|api\/health|404|Failed to load resource/.test(message.text())) faults.push(message.text());
   });
   if (setup.contextRate) {
     await page.addInitScript((rate) => {

@@ -235,7 +235,7 @@ const ROUTES = [
     nothing(response);
   }],
   ['POST', /^\/api\/asr\/transcribe\/$/, (api, { raw, headers }, response) => {
-    if (!raw.includes('RIFF') && !raw.includes('\x1aE\xdf\xa3') && headers['content-type']?.startsWith('multipart/')) {
+    if (!raw.includes('RIFF') && !raw.includes(Buffer.from([0x1a, 0x45, 0xdf, 0xa3])) && headers['content-type']?.startsWith('multipart/')) {
       return problem(response, 415, 'unsupported_media', 'the file is called a recording, but is none');
     }
     const job = { id: randomUUID(), state: 'running', file: 'meeting.wav', bytes: raw.length, created_at: Date.now(), ended_at: null };
@@ -256,7 +256,7 @@ const ROUTES = [
     const cutAfter = api.cutEventsAfter;
     api.cutEventsAfter = Infinity;
     await tell(response, events, { from: Number(headers['last-event-id'] ?? 0), pace: api.pace, cutAfter });
-    if (cutAfter === Infinity) job.state = 'done';
+    if (cutAfter === Infinity && response.writableEnded) job.state = 'done';
     return undefined;
   }],
   ['DELETE', /^\/api\/jobs\/([^/]+)$/, (api, _, response, id) => {

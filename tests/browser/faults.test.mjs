@@ -218,7 +218,7 @@ story('a server that is not there is explained and tried again', { browser: { mi
 
 story('keyboard alone: start, stop, push-to-talk', { browser: { microphone: question } }, async ({ page, server }) => {
   const active = () => page.evaluate(() => document.activeElement?.id || /** @type {any} */ (document.activeElement)?.value);
-  for (let i = 0; i < 8 && (await active()) !== 'talk'; i++) await page.keyboard.press('Tab');
+  for (let i = 0; i < 20 && (await active()) !== 'talk'; i++) await page.keyboard.press('Tab');
   assert.equal(await active(), 'talk');
   await page.keyboard.press('Enter');
   await shows(page, '#talk-label', /^Stop$/);

@@ -21,19 +21,20 @@ export async function freePort() {
 }
 
 /**
- * @param {{port?: number, env?: Record<string, string>}} [options]
+ * @param {{port?: number, env?: Record<string, string>, data?: string}} [options] `data`: its folder, which stays when it
+ *   stops; else an empty one of its own, which goes
  */
-export async function startServer({ port, env } = {}) {
+export async function startServer({ port, env, data } = {}) {
   if (!BINARY) throw new Error('set AIGOLOS_BIN to the server under test');
   const listen = port ?? (await freePort());
-  const folder = mkdtempSync(join(tmpdir(), 'aigolos-data-'));
+  const folder = data ?? mkdtempSync(join(tmpdir(), 'aigolos-data-'));
   const child = spawn(BINARY, ['serve'], {
     cwd: folder,
     env: { ...process.env, BIND: `127.0.0.1:${listen}`, DATA_DIR: folder, LLM_BACKEND: 'builtin', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => (output = (output + data).slice(-20_000)));
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (piece) => (output = (output + piece).slice(-20_000)));
   const exited = new Promise((resolve) => child.once('exit', resolve));
   const url = `http://127.0.0.1:${listen}/`;
   const until = Date.now() + START_MS;
@@ -52,9 +53,14 @@ export async function startServer({ port, env } = {}) {
     const killer = setTimeout(() => child.kill('SIGKILL'), 5000);
     await exited;
     clearTimeout(killer);
-    rmSync(folder, { recursive: true, force: true });
+    if (!data) rmSync(folder, { recursive: true, force: true });
   };
-  return { url, port: listen, stop, output: () => output };
+  /** Ends it without a word, as a power cut does. */
+  const kill = async () => {
+    child.kill('SIGKILL');
+    await exited;
+  };
+  return { url, port: listen, stop, kill, output: () => output };
 }
 
 /**

@@ -23,8 +23,8 @@ shift
 "$@" </dev/null >>"$folder/log" 2>&1 &
 read -r word
 # PostgreSQL leaves at once on the first, Redis does not hear it.
-kill -QUIT $!
-kill -TERM $!
+kill -QUIT $! 2>/dev/null
+kill -TERM $! 2>/dev/null
 wait $!
 [ "$word" = stop ] || rm -rf "$folder"
 "#;

@@ -45,6 +45,11 @@ impl TestServer {
 
     /// A server with what `folder` keeps from an earlier one.
     pub async fn start_in(folder: &Path, flags: &[&str]) -> Self {
+        Self::start_with(folder, flags, None).await
+    }
+
+    /// The same with engines of the test's own.
+    pub async fn start_with(folder: &Path, flags: &[&str], engines: Option<Engines>) -> Self {
         let data = folder.to_str().expect("scratch folders have plain names");
         let flags = [flags, &["--data-dir", data]].concat();
         let arguments = ["aigolos", "--asr-model-name", "nano", "--tts-engine", "espeak", "--llm-backend", "builtin"];
@@ -52,7 +57,9 @@ impl TestServer {
         let defaults = arguments[1..].chunks(2).filter(|pair| !flags.contains(&pair[0])).flatten();
         let line = std::iter::once(&arguments[0]).chain(defaults).chain(&flags).map(OsString::from);
         let (_, config) = Config::parse(line).expect("the test's flags are valid");
-        let engines = if flags
+        let engines = if let Some(engines) = engines {
+            engines
+        } else if flags
             .iter()
             .any(|flag| flag.starts_with("--llm") || flag.starts_with("--ollama") || flag.starts_with("--tts"))
         {
@@ -121,6 +128,13 @@ async fn bundled(config: &Config) -> Engines {
     }
     let engines = app::engines(config).await.expect("the bundled engines load");
     ENGINES.get_or_init(|| engines).clone()
+}
+
+/// The bundled engines, for tests that put something in front of them.
+pub async fn bundled_engines() -> Engines {
+    let arguments = ["aigolos", "--asr-model-name", "nano", "--tts-engine", "espeak", "--llm-backend", "builtin"];
+    let (_, config) = Config::parse(arguments.map(OsString::from)).expect("valid");
+    bundled(&config).await
 }
 
 /// What a client receives.

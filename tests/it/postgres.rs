@@ -104,11 +104,10 @@ impl Cluster {
         let port = self.port.to_string();
         let mut command = as_nobody(&self.programs.join("postgres"));
         command.arg("-D").arg(self.folder.join("data")).args(["-p", &port, "-h", "127.0.0.1"]);
-        // Nothing of it has to outlast the machine.
+        // Nothing of it has to outlast the machine; what was said to be written outlasts the server.
         for setting in [
             "unix_socket_directories=",
             "fsync=off",
-            "synchronous_commit=off",
             "full_page_writes=off",
             "max_connections=200",
             "shared_buffers=32MB",

@@ -46,6 +46,7 @@ impl Accounts {
             return Err(AccountError::wrong_password("password"));
         }
         self.store().delete_user(who.id()).await?;
+        self.departs(who.id());
         tracing::info!(user.id = %who.id(), "account deleted by its owner");
         Ok(())
     }

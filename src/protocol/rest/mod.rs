@@ -3,9 +3,15 @@
 pub mod admin;
 pub mod admin_sessions;
 pub mod admin_users;
+pub mod asr;
 pub mod auth;
 pub mod conversations;
 mod export;
+pub mod jobs;
 pub mod keys;
+pub mod llm;
+pub mod sse;
 pub mod told;
+pub mod tts;
 mod user;
+pub mod work;

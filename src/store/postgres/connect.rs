@@ -4,7 +4,7 @@ use std::{
     path::Path,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bb8_postgres::{PostgresConnectionManager, bb8};
@@ -56,13 +56,15 @@ impl Postgres {
     }
 }
 
-/// Why the pool could not connect, until somebody asks.
+/// Why the pool could not connect just now.
 #[derive(Debug, Clone, Default)]
-pub(super) struct LastError(Arc<Mutex<Option<String>>>);
+pub(super) struct LastError(Arc<Mutex<Option<(Instant, String)>>>);
 
 impl LastError {
-    pub fn take(&self) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    /// `None` if it had no trouble of late.
+    pub fn get(&self) -> Option<String> {
+        let last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        last.as_ref().filter(|(at, _)| at.elapsed() < CONNECT * 2).map(|(_, error)| error.clone())
     }
 }
 
@@ -70,7 +72,7 @@ impl bb8::ErrorSink<Error> for LastError {
     fn sink(&self, error: Error) {
         let error = told(&error);
         tracing::debug!(error, "no connection to the database");
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), error));
     }
 
     fn boxed_clone(&self) -> Box<dyn bb8::ErrorSink<Error>> {

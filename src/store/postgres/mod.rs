@@ -52,7 +52,7 @@ impl Postgres {
         self.pool.get().await.map_err(|error| match error {
             bb8::RunError::User(error) => error.into(),
             bb8::RunError::TimedOut => {
-                let reason = self.last_error.take().unwrap_or_else(|| "no connection is free".into());
+                let reason = self.last_error.get().unwrap_or_else(|| "no connection is free".into());
                 StoreError::Unreachable(format!("{}: {reason}", self.place))
             }
         })
@@ -93,9 +93,9 @@ impl Store for Postgres {
         let look = async { Ok(self.connection().await?.simple_query("SELECT 1").await.map(drop)?) };
         match within(PING, look).await {
             // Why there is no connection says more than that there was none in time.
-            Err(StoreError::Unreachable(late)) => Err(StoreError::Unreachable(
-                self.last_error.take().map_or(late, |why| format!("{}: {why}", self.place)),
-            )),
+            Err(StoreError::Unreachable(late)) => {
+                Err(StoreError::Unreachable(self.last_error.get().map_or(late, |why| format!("{}: {why}", self.place))))
+            }
             other => other,
         }
     }
@@ -117,8 +117,8 @@ impl From<Error> for StoreError {
             if refusal.constraint() == Some("users_email_key") {
                 return Self::Exists("an account with this address");
             }
-            // The classes: connection, resources, the operator's hand, and two who want the same rows.
-            let away = ["08", "53", "57", "40"].iter().any(|class| refusal.code().code().starts_with(class))
+            // The classes: connection, resources, disks, the operator's hand, and two who want the same rows.
+            let away = ["08", "53", "58", "57", "40"].iter().any(|class| refusal.code().code().starts_with(class))
                 // The server that was written to has become one to read from only.
                 || *refusal.code() == SqlState::READ_ONLY_SQL_TRANSACTION
                 || *refusal.code() == SqlState::LOCK_NOT_AVAILABLE;

@@ -100,7 +100,7 @@ impl Store for Sqlite {
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        let look = self.read(|connection| connection.query_row("SELECT count(*) FROM users LIMIT 1", [], |_| Ok(())));
+        let look = self.read(|connection| connection.query_row("SELECT 1 FROM users LIMIT 1", [], |_| Ok(())));
         let late = |_| StoreError::Unreachable(format!("no answer within {} s", PING.as_secs()));
         tokio::time::timeout(PING, look).await.map_err(late)?
     }

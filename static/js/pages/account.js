@@ -25,7 +25,8 @@ const DOES = {
     const invitation = query.get('invitation');
     const json = { ...pick(values, 'email', 'password', 'name'), language, ...(invitation ? { invitation } : {}) };
     const answer = await errors.run(() => read('/api/auth/signup', { method: 'POST', json }), { repeatable: false });
-    if (answer) done(t('signup.done'), t('signup.done_text', { email: values.email }));
+    if (answer?.status === 'ready') done(t('signup.ready'), t('signup.ready_text'));
+    else if (answer) done(t('signup.done'), t('signup.done_text', { email: values.email }));
   },
 
   async verify(values) {

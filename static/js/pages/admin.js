@@ -104,6 +104,9 @@ function table(id, heads, rows) {
     cell.scope = 'col';
     return cell;
   });
+  for (const row of rows) {
+    for (const [index, cell] of [...row.children].entries()) cell.setAttribute('data-head', heads[index]);
+  }
   const whole = find(id, HTMLTableElement);
   whole.replaceChildren(make('thead', '', make('tr', '', ...headings)), make('tbody', '', ...rows));
   const scroller = /** @type {HTMLElement} */ (whole.parentElement);

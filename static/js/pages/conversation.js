@@ -2,11 +2,12 @@
 
 import { read } from '../api.js';
 import { ErrorHandler } from '../error-handler.js';
-import { clock, languageName, moment, plural, t } from '../i18n.js';
+import { clock, languageName, moment, plural, t, timeOf } from '../i18n.js';
 import { LoadingIndicator } from '../loading-indicators.js';
 import { Player } from '../tools/player.js';
 import { confirm, prompt } from '../views/dialogs.js';
 import { find, make } from '../views/dom.js';
+import { showFound } from '../views/found.js';
 import { HEAR, iconButton } from '../views/icons.js';
 
 /**
@@ -49,6 +50,7 @@ async function load() {
   find('downloads', HTMLElement).hidden = false;
   list.replaceChildren(...turns.map((/** @type {Turn} */ turn) => item(turn, conversation.kind)));
   player.ready();
+  showFound(list, new URLSearchParams(location.search).get('q') ?? '');
 }
 
 /** @param {string} text */
@@ -66,7 +68,7 @@ function item(turn, kind) {
   const element = make('li', 'talk-turn');
   if (turn.text) {
     const who = kind === 'talk' ? t('chat.you') : '';
-    const at = kind === 'file' ? clock(turn.start_ms) : moment(turn.at);
+    const at = kind === 'file' ? clock(turn.start_ms) : timeOf(turn.at);
     element.append(line(element, turn, 'user', who, at, said(turn)));
   }
   const { reply } = turn;
@@ -124,7 +126,7 @@ function replied(reply) {
   whole.append(...shares(heard));
   if (!reply.interrupted) return whole;
   const rest = reply.text.startsWith(heard) ? reply.text.slice(heard.length).trim() : '';
-  if (rest) whole.append(make('span', 'unheard', rest));
+  if (rest) whole.append(' ', make('span', 'unheard', rest));
   whole.append(make('span', 'aside', t(rest ? 'conversation.unheard' : 'conversation.interrupted')));
   return whole;
 }

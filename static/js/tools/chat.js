@@ -21,8 +21,8 @@ export class Chat {
     this.historyLink = find('chat-history', HTMLAnchorElement);
     this.newButton = find('chat-new', HTMLButtonElement);
     this.announcer = find('chat-announcer', HTMLElement);
-    this.errors = new ErrorHandler(find('chat-problem', HTMLElement));
     this.loading = new LoadingIndicator(find('chat-progress', HTMLElement));
+    this.errors = new ErrorHandler(find('chat-problem', HTMLElement), { onWait: () => this.loading.hide() });
     this.draft = new Draft('chat', this.field);
     /** @type {string | null} */
     this.conversation = null;
@@ -75,7 +75,6 @@ export class Chat {
     const work = new AbortController();
     this.work = work;
     this.errors.clear();
-    this.loading.spinner(t('chat.thinking'));
     this.show();
     const progress = { text: '', began: false, words: /** @type {HTMLElement | null} */ (null), broken: /** @type {unknown} */ (null) };
     const again = () => void this.ask(message, yours);
@@ -107,6 +106,7 @@ export class Chat {
    */
   async answer(message, signal, progress) {
     const json = { message, language, ...(this.conversation ? { conversation_id: this.conversation } : {}) };
+    this.loading.spinner(t('chat.thinking'));
     try {
       for await (const { name, data } of stream('/api/llm/chat/', { method: 'POST', json, signal })) {
         if (name === 'started') {

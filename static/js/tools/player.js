@@ -16,6 +16,7 @@ export class Player {
     this.toggle = find('player-toggle', HTMLButtonElement);
     this.seek = find('player-seek', HTMLInputElement);
     this.time = find('player-time', HTMLElement);
+    this.part = find('player-part', HTMLElement);
     this.audio = new Audio();
     this.audio.preload = 'metadata';
     /** @type {Clip[]} */
@@ -109,10 +110,12 @@ export class Player {
     this.toggle.setAttribute('aria-label', t(playing ? 'player.pause' : 'player.play'));
     const { currentTime, duration } = this.audio;
     const known = Number.isFinite(duration) && duration > 0;
-    const whole = t('player.time', { at: clock(currentTime * 1000), of: known ? clock(duration * 1000) : '…', n: this.at + 1, count: this.clips.length });
-    if (this.time.textContent !== whole) this.time.textContent = whole;
+    const time = `${clock(currentTime * 1000)} / ${known ? clock(duration * 1000) : '…'}`;
+    const part = t('player.part', { n: this.at + 1, count: this.clips.length });
+    if (this.time.textContent !== time) this.time.textContent = time;
+    if (this.part.textContent !== part) this.part.textContent = part;
     this.seek.value = String(known ? Math.round((currentTime / duration) * 1000) : 0);
-    this.seek.setAttribute('aria-valuetext', whole);
+    this.seek.setAttribute('aria-valuetext', `${time}, ${part}`);
     this.light(playing || currentTime > 0);
     cancelAnimationFrame(this.frame);
     if (playing) this.frame = requestAnimationFrame(() => this.show());

@@ -31,8 +31,8 @@ export class Speak {
     this.facts = find('speak-facts', HTMLElement);
     this.audio = find('speak-audio', HTMLAudioElement);
     this.download = find('speak-download', HTMLAnchorElement);
-    this.errors = new ErrorHandler(find('speak-problem', HTMLElement));
     this.loading = new LoadingIndicator(find('speak-progress', HTMLElement));
+    this.errors = new ErrorHandler(find('speak-problem', HTMLElement), { onWait: () => this.loading.hide() });
     this.draft = new Draft('speak', this.field);
     /** @type {AbortController | null} */
     this.work = null;
@@ -90,7 +90,6 @@ export class Speak {
     const work = new AbortController();
     this.work = work;
     this.result.hidden = true;
-    this.loading.indeterminate(t('speak.making'));
     this.show();
     this.stopButton.focus();
     const format = this.format.value;
@@ -113,6 +112,7 @@ export class Speak {
    */
   async receive(text, format, signal) {
     const json = { text, format, speed: Number(this.speed.value), ...(this.voice.value ? { voice: this.voice.value } : {}) };
+    this.loading.indeterminate(t('speak.making'));
     const response = await call('/api/tts/synthesize/', { method: 'POST', json, signal, headers: { accept: '*/*' } });
     this.silence();
     const player = playerFor(format, () => this.played(player));

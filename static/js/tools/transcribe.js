@@ -28,8 +28,8 @@ export class Transcribe {
     this.facts = find('transcribe-facts', HTMLElement);
     this.actions = find('transcribe-actions', HTMLElement);
     this.cancelRow = find('transcribe-cancel-row', HTMLElement);
-    this.errors = new ErrorHandler(find('transcribe-problem', HTMLElement));
     this.loading = new LoadingIndicator(find('transcribe-progress', HTMLElement));
+    this.errors = new ErrorHandler(find('transcribe-problem', HTMLElement), { onWait: () => this.loading.hide() });
     this.recorder = new Recorder(this.errors, limitMb, (file) => void this.send(file));
     /** Of the work under way. @type {AbortController | null} */
     this.work = null;
