@@ -22,7 +22,7 @@ use self::way::Way;
 const AT_ONCE: usize = 4;
 /// Pauses before it is tried again; after the last one the mail is given up.
 const PAUSES: [Duration; 4] =
-    [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(30), Duration::from_secs(120)];
+    [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(30), Duration::from_mins(2)];
 
 /// How mail goes out.
 #[derive(Debug, Clone, Default)]

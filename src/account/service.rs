@@ -243,3 +243,6 @@ impl Accounts {
 fn language_of(user: &User, asked: Language) -> Language {
     user.language.as_deref().and_then(Language::of_tag).unwrap_or(asked)
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,7 @@ use std::{
 const FREE_HERE: u32 = 5;
 const FREE_ANYWHERE: u32 = 20;
 /// The longest waits. The second is short: those who guess from many places must not keep the owner out.
-const LONGEST_HERE: Duration = Duration::from_secs(60);
+const LONGEST_HERE: Duration = Duration::from_mins(1);
 const LONGEST_ANYWHERE: Duration = Duration::from_secs(10);
 /// After so long without a try all is forgotten.
 const MEMORY: Duration = Duration::from_mins(30);

@@ -83,7 +83,7 @@ mod tests {
         core::{
             codecs::audio::AudioDecoderOptions,
             formats::{FormatOptions, FormatReader, TrackType},
-            io::MediaSourceStream,
+            io::{MediaSourceStream, MediaSourceStreamOptions},
         },
         default::{formats::MpaReader, get_codecs},
     };
@@ -96,7 +96,7 @@ mod tests {
     }
 
     fn played(file: Vec<u8>) -> Vec<f32> {
-        let source = MediaSourceStream::new(Box::new(Cursor::new(file)), Default::default());
+        let source = MediaSourceStream::new(Box::new(Cursor::new(file)), MediaSourceStreamOptions::default());
         let mut reader = MpaReader::try_new(source, FormatOptions::default()).expect("an MP3");
         let track = reader.default_track(TrackType::Audio).expect("a track");
         let parameters = track.codec_params.as_ref().and_then(|all| all.audio()).expect("sound");

@@ -22,7 +22,7 @@ use symphonia::{
         },
         errors::Error,
         formats::{FormatOptions, FormatReader, TrackType},
-        io::{MediaSource, MediaSourceStream},
+        io::{MediaSource, MediaSourceStream, MediaSourceStreamOptions},
     },
     default::{
         formats::{FlacReader, IsoMp4Reader, MkvReader, MpaReader, OggReader, WavReader},
@@ -146,7 +146,7 @@ fn read_packets(
 }
 
 fn open(source: Source, kind: SoundKind) -> Result<Box<dyn FormatReader>, Error> {
-    let stream = MediaSourceStream::new(Box::new(source), Default::default());
+    let stream = MediaSourceStream::new(Box::new(source), MediaSourceStreamOptions::default());
     let options = FormatOptions::default();
     Ok(match kind {
         SoundKind::Wav => Box::new(WavReader::try_new(stream, options)?),

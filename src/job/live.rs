@@ -206,7 +206,7 @@ pub struct Watch {
 
 enum Source {
     Live { live: Arc<Live>, changes: watch::Receiver<()> },
-    Stored { events: VecDeque<JobEvent>, elsewhere: Option<(Arc<dyn Store>, JobRecord)> },
+    Stored { events: VecDeque<JobEvent>, elsewhere: Option<(Arc<dyn Store>, Box<JobRecord>)> },
 }
 
 impl Watch {
@@ -221,7 +221,7 @@ impl Watch {
         let mut watch = Self { after, source: Source::Stored { events, elsewhere: None } };
         let Source::Stored { events, elsewhere } = &mut watch.source else { return Ok(watch) };
         match last_event(job.state) {
-            None => *elsewhere = Some((store, job)),
+            None => *elsewhere = Some((store, Box::new(job))),
             // Cancelled from elsewhere, or ended while the store was going away: the record has the last word.
             Some(kind) if !events.iter().any(|event| ended_by(&event.kind).is_some()) => {
                 let all = if after == 0 { None } else { Some(store.job_events(job.id, 0).await?) };

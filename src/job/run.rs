@@ -68,10 +68,9 @@ pub(super) async fn run(tools: &Tools, live: &Arc<Live>, job: &JobRecord, path: 
         return Some(End::Failed(failure));
     }
     if !request.words {
-        all.iter_mut().for_each(|segment| segment.words.clear());
-    }
-    for word in all.iter_mut().flat_map(|segment| &mut segment.words) {
-        word.text = word.text.trim().to_owned();
+        for segment in &mut all {
+            segment.words.clear();
+        }
     }
     Some(End::Done(Outcome {
         text: whole.text,

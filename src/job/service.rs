@@ -51,7 +51,7 @@ impl Default for JobSettings {
             folder: "data/uploads".into(),
             server: String::new(),
             max_bytes: 10 << 20,
-            longest: Duration::from_secs(120 * 60),
+            longest: Duration::from_hours(2),
             workers: 1,
             max_jobs: 20,
         }

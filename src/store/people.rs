@@ -89,7 +89,7 @@ pub struct Token {
     /// SHA-256 of what was mailed.
     pub hash: Vec<u8>,
     pub purpose: Purpose,
-    /// `None` for an invitation.
+    /// Whose account it is about; an invited person has one that waits for them.
     pub user: Option<UserId>,
     pub email: String,
     pub expires_at: UnixMs,

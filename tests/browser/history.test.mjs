@@ -40,6 +40,12 @@ onPage('what is searched is found, marked and kept in the address', '/app/histor
   await shows('#found', /^1 found$/);
   assert.match(page.url(), /\?q=alexandria$/);
   assert.equal(api.asked.filter(({ query }) => query.get('q')).length, 1, 'asked when the typing ended');
+  await page.click('.row-link');
+  await page.waitForSelector('.talk-turn');
+  const lit = await page.waitForFunction(() => [.../** @type {any} */ (CSS).highlights.get('found')].map(String).join());
+  assert.equal(await lit.jsonValue(), 'Alexandria');
+  await page.goBack();
+  await shows('.snippet mark', /^Alexandria$/);
   await page.fill('#search', 'submarine');
   await shows('#empty', /Nothing has “submarine” in it/);
   await page.fill('#search', '');

@@ -107,6 +107,8 @@ story('sign up, confirm, talk, find it after a restart, export it, get a new pas
 
   await page.goto(await mail.link(EMAIL, '/verify/'));
   await shows('[role=status]', /confirmed[\s\S]*logged in/);
+  await page.click('.links a');
+  await shows('h1', /Dashboard/);
   await page.click('#log-out');
   await page.waitForURL(/\/login\//);
   await logIn(page, EMAIL, PASSWORD);

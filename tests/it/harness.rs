@@ -18,7 +18,10 @@ use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::{net::TcpListener, net::TcpStream, sync::oneshot, task::JoinHandle};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungstenite::Message};
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream, connect_async,
+    tungstenite::{Message, client::IntoClientRequest},
+};
 
 /// No single thing in a test takes longer than this, on any machine.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -42,6 +45,11 @@ impl TestServer {
 
     /// A server with what `folder` keeps from an earlier one.
     pub async fn start_in(folder: &Path, flags: &[&str]) -> Self {
+        Self::start_with(folder, flags, None).await
+    }
+
+    /// The same with engines of the test's own.
+    pub async fn start_with(folder: &Path, flags: &[&str], engines: Option<Engines>) -> Self {
         let data = folder.to_str().expect("scratch folders have plain names");
         let flags = [flags, &["--data-dir", data]].concat();
         let arguments = ["aigolos", "--asr-model-name", "nano", "--tts-engine", "espeak", "--llm-backend", "builtin"];
@@ -49,7 +57,9 @@ impl TestServer {
         let defaults = arguments[1..].chunks(2).filter(|pair| !flags.contains(&pair[0])).flatten();
         let line = std::iter::once(&arguments[0]).chain(defaults).chain(&flags).map(OsString::from);
         let (_, config) = Config::parse(line).expect("the test's flags are valid");
-        let engines = if flags
+        let engines = if let Some(engines) = engines {
+            engines
+        } else if flags
             .iter()
             .any(|flag| flag.starts_with("--llm") || flag.starts_with("--ollama") || flag.starts_with("--tts"))
         {
@@ -120,6 +130,13 @@ async fn bundled(config: &Config) -> Engines {
     ENGINES.get_or_init(|| engines).clone()
 }
 
+/// The bundled engines, for tests that put something in front of them.
+pub async fn bundled_engines() -> Engines {
+    let arguments = ["aigolos", "--asr-model-name", "nano", "--tts-engine", "espeak", "--llm-backend", "builtin"];
+    let (_, config) = Config::parse(arguments.map(OsString::from)).expect("valid");
+    bundled(&config).await
+}
+
 /// What a client receives.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Received {
@@ -137,7 +154,16 @@ pub struct Client {
 
 impl Client {
     pub async fn connect(address: SocketAddr) -> Self {
-        let (socket, _) = connect_async(format!("ws://{address}/ws")).await.expect("the server accepts");
+        Self::connect_with(address, &[]).await
+    }
+
+    /// With further headers of the opening request.
+    pub async fn connect_with(address: SocketAddr, headers: &[(&'static str, &str)]) -> Self {
+        let mut request = format!("ws://{address}/ws").into_client_request().expect("an address");
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, value.parse().expect("a header"));
+        }
+        let (socket, _) = connect_async(request).await.expect("the server accepts");
         Self { socket, log: Vec::new() }
     }
 

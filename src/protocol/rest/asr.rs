@@ -32,7 +32,7 @@ use crate::{
 };
 
 /// How long nothing may come of a file that is being sent.
-const QUIET: Duration = Duration::from_secs(60);
+const QUIET: Duration = Duration::from_mins(1);
 /// How long what is left of a refused file is read, so that its sender reads the refusal.
 const REST: Duration = Duration::from_secs(5);
 /// What a request may have beside its file: the other fields, and what parts them.
@@ -62,7 +62,7 @@ pub struct How {
 
 /// A recording.
 #[derive(Debug, ToSchema)]
-#[expect(dead_code, reason = "only described; its parts are read one by one")]
+#[expect(dead_code, reason = "only described; the form is read part by part")]
 pub struct Recording {
     /// WAV, MP3, FLAC, Ogg (Vorbis or Opus), WebM or M4A/MP4, named accordingly.
     #[schema(value_type = String, format = Binary)]
@@ -83,8 +83,7 @@ pub struct MadeJob {
 
 /// A recording's text.
 #[derive(Debug, Serialize, ToSchema)]
-#[expect(dead_code, reason = "only described; jobs make it")]
-pub struct Text {
+pub struct Transcription {
     text: String,
     /// ISO 639-1, where known.
     language: Option<String>,
@@ -96,7 +95,6 @@ pub struct Text {
 
 /// A stretch of a recording's text.
 #[derive(Debug, Serialize, ToSchema)]
-#[expect(dead_code, reason = "only described; jobs make it")]
 pub struct TextSegment {
     start_ms: u32,
     end_ms: u32,
@@ -107,7 +105,6 @@ pub struct TextSegment {
 
 /// A word with its times.
 #[derive(Debug, Serialize, ToSchema)]
-#[expect(dead_code, reason = "only described; jobs make it")]
 pub struct TextWord {
     text: String,
     start_ms: u32,
@@ -123,7 +120,7 @@ pub struct TextWord {
     post, path = "/api/asr/transcribe/", tag = "work", params(How),
     request_body(content = Recording, content_type = "multipart/form-data"),
     responses(
-        (status = 200, body = Text, description = "with wait=true"),
+        (status = 200, body = Transcription, description = "with wait=true"),
         (status = 202, body = MadeJob),
         (status = 408, body = Problem, content_type = "application/problem+json", description = "nothing came for too long"),
         (status = 502, body = Problem, content_type = "application/problem+json", description = "an engine failed"),

@@ -81,7 +81,7 @@ struct Done<'t> {
 #[utoipa::path(
     post, path = "/api/llm/chat/", tag = "work", request_body = ChatMessage,
     responses(
-        (status = 200, content_type = "text/event-stream", body = String),
+        (status = 200, content_type = "text/event-stream", body = sse::ServerEvent),
         (status = 502, body = Problem, content_type = "application/problem+json", description = "the chat model failed"),
         told::FoundAndChanged,
     )
@@ -139,7 +139,8 @@ async fn request(
         if prompt.system_prompt.trim().is_empty() {
             crate::conversation::history::DEFAULT_SYSTEM_PROMPT.clone_into(&mut prompt.system_prompt);
         }
-        prompt.system_prompt.push_str(&format!("\nAnswer in the language whose ISO 639-1 code is {language}."));
+        let wish = format!("Answer in the language whose ISO 639-1 code is {language}.");
+        prompt.system_prompt = format!("{}\n{wish}", prompt.system_prompt);
     }
     let mut history = History::new(&prompt);
     let conversation = match asked.conversation_id {

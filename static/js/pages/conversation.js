@@ -7,6 +7,7 @@ import { LoadingIndicator } from '../loading-indicators.js';
 import { Player } from '../tools/player.js';
 import { confirm, prompt } from '../views/dialogs.js';
 import { find, make } from '../views/dom.js';
+import { showFound } from '../views/found.js';
 import { HEAR, iconButton } from '../views/icons.js';
 
 /**
@@ -49,6 +50,7 @@ async function load() {
   find('downloads', HTMLElement).hidden = false;
   list.replaceChildren(...turns.map((/** @type {Turn} */ turn) => item(turn, conversation.kind)));
   player.ready();
+  showFound(list, new URLSearchParams(location.search).get('q') ?? '');
 }
 
 /** @param {string} text */

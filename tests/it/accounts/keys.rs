@@ -8,8 +8,12 @@ use tokio_tungstenite::{
     tungstenite::{self, Message, client::IntoClientRequest as _, http::HeaderValue},
 };
 
-use super::visitor::{Answer, Browser, Mailbox, server, with_key};
+use super::visitor::{Answer, Browser, Database, Mailbox, on_both_databases, server, server_on, with_key};
 use crate::harness::{PATIENCE, TestServer};
+
+on_both_databases! {
+    a_key_is_shown_once_and_opens_what_it_was_made_for
+}
 
 async fn key(browser: &mut Browser, scopes: Value) -> (String, String) {
     let made = browser.post("/api/keys/", json!({"name": "a program", "scopes": scopes})).await.expect(201).body;
@@ -17,9 +21,8 @@ async fn key(browser: &mut Browser, scopes: Value) -> (String, String) {
     (text(&made["key"]["id"]), text(&made["secret"]))
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_key_is_shown_once_and_opens_what_it_was_made_for() {
-    let server = server(&[]).await;
+async fn a_key_is_shown_once_and_opens_what_it_was_made_for(database: Database) {
+    let server = server_on(database, &[]).await;
     let mut mailbox = Mailbox::of(&server);
     let mut ann = Browser::join(&server, &mut mailbox, "ann@example.org").await;
     let wish = json!({"name": " transcriber ", "scopes": ["tts", "asr", "asr"], "expires_in_days": 7});

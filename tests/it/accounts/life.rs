@@ -3,13 +3,19 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::visitor::{Browser, Mailbox, PASSWORD, server};
+use super::visitor::{Browser, Database, Mailbox, PASSWORD, on_both_databases, server, server_on};
 
 const ANN: &str = "ann@example.org";
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_account_from_its_first_day_to_its_last() {
-    let server = server(&[]).await;
+on_both_databases! {
+    an_account_from_its_first_day_to_its_last
+    log_ins_and_accounts_outlive_the_server
+    strangers_learn_nothing_about_addresses
+    the_newest_sign_up_counts_until_the_address_is_confirmed
+}
+
+async fn an_account_from_its_first_day_to_its_last(database: Database) {
+    let server = server_on(database, &[]).await;
     let mut mailbox = Mailbox::of(&server);
     let mut ann = Browser::at(&server);
     let nobody = ann.get("/api/auth/me").await.expect(200);
@@ -105,10 +111,11 @@ async fn an_account_from_its_first_day_to_its_last() {
     server.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn log_ins_and_accounts_outlive_the_server() {
+async fn log_ins_and_accounts_outlive_the_server(database: Database) {
     let folder = tempfile::tempdir().expect("a scratch folder");
-    let flags = ["--auth-mode", "required", "--email-backend", "file"];
+    let chosen = database.flags();
+    let mut flags = vec!["--auth-mode", "required", "--email-backend", "file"];
+    flags.extend(chosen.iter().map(String::as_str));
     let first = crate::harness::TestServer::start_in(folder.path(), &flags).await;
     let mut browser = Browser::at(&first);
     browser.post("/api/auth/signup", json!({"email": ANN, "password": PASSWORD})).await.expect(202);
@@ -125,9 +132,8 @@ async fn log_ins_and_accounts_outlive_the_server() {
     assert_eq!(later.email().await.as_deref(), Some(ANN));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn strangers_learn_nothing_about_addresses() {
-    let server = server(&[]).await;
+async fn strangers_learn_nothing_about_addresses(database: Database) {
+    let server = server_on(database, &[]).await;
     let mut mailbox = Mailbox::of(&server);
     Browser::join(&server, &mut mailbox, ANN).await;
     let mut stranger = Browser::at(&server);
@@ -160,9 +166,8 @@ async fn strangers_learn_nothing_about_addresses() {
     assert_eq!(mailbox.count(), 4, "nobody else got mail");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_newest_sign_up_counts_until_the_address_is_confirmed() {
-    let server = server(&[]).await;
+async fn the_newest_sign_up_counts_until_the_address_is_confirmed(database: Database) {
+    let server = server_on(database, &[]).await;
     let mut mailbox = Mailbox::of(&server);
     let mut browser = Browser::at(&server);
     let wish = |password: &str| json!({"email": ANN, "password": password});

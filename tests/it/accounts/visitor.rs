@@ -9,9 +9,48 @@ use std::{
 use reqwest::{Method, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
 
-use crate::harness::{PATIENCE, TestServer};
+use crate::{
+    harness::{PATIENCE, TestServer},
+    postgres::postgres,
+};
 
 pub const PASSWORD: &str = "four words nobody expects";
+
+/// Where the server of a test keeps what it knows.
+#[derive(Debug, Clone, Copy)]
+pub enum Database {
+    Sqlite,
+    Postgresql,
+}
+
+impl Database {
+    /// The flags that choose an empty one.
+    pub fn flags(self) -> Vec<String> {
+        match self {
+            Self::Sqlite => Vec::new(),
+            Self::Postgresql => vec!["--database-url".into(), postgres().fresh_database()],
+        }
+    }
+}
+
+/// Tells each story twice: to a server with SQLite, and to one with PostgreSQL.
+macro_rules! on_both_databases {
+    ($($story:ident)*) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $story() {
+                super::$story(crate::accounts::visitor::Database::Sqlite).await;
+            })*
+        }
+        mod postgresql {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $story() {
+                super::$story(crate::accounts::visitor::Database::Postgresql).await;
+            })*
+        }
+    };
+}
+pub(super) use on_both_databases;
 
 /// A server with accounts whose mails go to files.
 pub async fn server(flags: &[&str]) -> TestServer {
@@ -19,6 +58,13 @@ pub async fn server(flags: &[&str]) -> TestServer {
     let usual = usual.chunks(2).filter(|pair| !flags.contains(&pair[0])).flatten().copied();
     let flags: Vec<&str> = usual.chain(flags.iter().copied()).collect();
     TestServer::start(&flags).await
+}
+
+/// The same on a database of one's choice.
+pub async fn server_on(database: Database, flags: &[&str]) -> TestServer {
+    let chosen = database.flags();
+    let flags: Vec<&str> = flags.iter().copied().chain(chosen.iter().map(String::as_str)).collect();
+    server(&flags).await
 }
 
 /// An answer, read to its end.

@@ -23,6 +23,7 @@ pub struct Me {
 /// What to change; what is left out stays.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::option_option, reason = "left out and null are two things here")]
 pub struct MeChange {
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>, nullable = false, max_length = 100)]

@@ -1,4 +1,4 @@
-/** Pictures of every page, on a phone and a desktop, light and dark: `node shots-of-pages.mjs [FOLDER] [ONLY]`. */
+/** Pictures of every page, on a phone and a desktop, light and dark: `node screenshots-pages.mjs [FOLDER] [ONLY]`. */
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
