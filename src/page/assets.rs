@@ -14,10 +14,22 @@ use rust_embed::{EmbeddedFile, RustEmbed};
 pub(super) struct Static;
 
 pub(super) async fn static_file(Path(path): Path<String>, headers: HeaderMap) -> Response {
-    match (Static::get(&path), content_type(&path)) {
+    match (file(&path), content_type(&path)) {
         (Some(file), Some(kind)) => serve(&file, kind, &headers),
         _ => (StatusCode::NOT_FOUND, "no such file; the page itself is at /\n").into_response(),
     }
+}
+
+/// The file with this path. `locales/ru.js` is `locales/ru.json` as a script, so that a page has its words before its
+/// other scripts run.
+pub(super) fn file(path: &str) -> Option<EmbeddedFile> {
+    let Some(name) = path.strip_prefix("locales/").and_then(|name| name.strip_suffix(".js")) else {
+        return Static::get(path);
+    };
+    let mut file = Static::get(&format!("locales/{name}.json"))?;
+    let script = [b"globalThis.aigolosTexts = ".as_slice(), &file.data, b";\n"].concat();
+    file.data = script.into();
+    Some(file)
 }
 
 /// The file with a strong `ETag`, or 304 where the browser has it already.
@@ -79,6 +91,8 @@ mod tests {
 
     #[tokio::test]
     async fn every_import_of_every_script_is_there() {
+        let words = text(fetch("locales/ru.js", HeaderMap::new()).await).await;
+        assert!(words.starts_with("globalThis.aigolosTexts = {") && words.trim_end().ends_with(';'));
         for path in Static::iter().filter(|path| path.contains(".js") && !path.contains(".json")) {
             let script = text(fetch(&path, HeaderMap::new()).await).await;
             let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);

@@ -139,7 +139,7 @@ impl Visit {
         for byte in wanted.bytes() {
             match byte {
                 b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' | b'~' => {
-                    target.push(char::from(byte))
+                    target.push(char::from(byte));
                 }
                 _ => drop(write!(target, "%{byte:02X}")), // writing to a String cannot fail
             }

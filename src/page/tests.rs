@@ -4,7 +4,7 @@ use axum::{
     response::Response,
 };
 
-use super::{assets::Static, *};
+use super::{assets::file, *};
 use crate::{
     account::{Identity, Via},
     model::{Language, UnixMs, UserId},
@@ -107,8 +107,8 @@ async fn every_file_a_page_names_is_there() {
     for (path, html) in all().await {
         let named: Vec<_> = html.split("=\"/static/").skip(1).filter_map(|rest| rest.split('"').next()).collect();
         assert!(named.len() > 4, "{path} names no files");
-        for file in named {
-            assert!(Static::get(file).is_some(), "{path} names {file}");
+        for name in named {
+            assert!(file(name).is_some(), "{path} names {name}");
         }
     }
 }

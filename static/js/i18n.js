@@ -1,23 +1,13 @@
 /**
- * The page's words, numbers and dates. The texts are the server's own files, `static/locales/*.json`; which one, the
- * page says with `<html lang>`.
+ * The page's words, numbers and dates. The texts are the server's own files, `static/locales/*.json`, which the page
+ * loads as a script (`locales/ru.js`) before all others, so that nothing waits for them.
  */
 
 /** @typedef {Record<string, string | Record<string, string>>} Texts */
 
-/** @type {Texts} */
-let texts = {};
-export let language = 'en';
-
-if (globalThis.document) {
-  language = document.documentElement.lang || 'en';
-  try {
-    const response = await fetch(`/static/locales/${language}.json`);
-    if (response.ok) texts = await response.json();
-  } catch {
-    // Without its words the page is poor, but its buttons still do what they do.
-  }
-}
+/** A script before this one left them there. @type {Texts} */
+let texts = /** @type {any} */ (globalThis).aigolosTexts ?? {};
+export let language = globalThis.document?.documentElement.lang || 'en';
 
 /**
  * Other words than the page's own, for tests.

@@ -87,7 +87,8 @@ function redirect(response, target) {
 async function file(pathname, response) {
   const path = normalize(pathname);
   if (!path.startsWith('/static/')) throw new Error('outside');
-  const bytes = await readFile(join(ROOT, path));
+  const words = /^\/static\/locales\/\w+\.js$/.test(path);
+  const bytes = words ? `globalThis.aigolosTexts = ${await readFile(join(ROOT, `${path}on`), 'utf8')};` : await readFile(join(ROOT, path));
   response.writeHead(200, { 'content-type': KINDS[extname(path)] ?? 'text/plain', 'cache-control': 'no-store' });
   response.end(bytes);
 }

@@ -62,7 +62,7 @@ pub struct How {
 
 /// A recording.
 #[derive(Debug, ToSchema)]
-#[expect(dead_code, reason = "only described; its parts are read one by one")]
+#[expect(dead_code, reason = "only described; the form is read part by part")]
 pub struct Recording {
     /// WAV, MP3, FLAC, Ogg (Vorbis or Opus), WebM or M4A/MP4, named accordingly.
     #[schema(value_type = String, format = Binary)]

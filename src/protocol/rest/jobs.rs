@@ -136,7 +136,7 @@ pub async fn cancel(
     get, path = "/api/jobs/{id}/events", tag = "work",
     params(("id" = Uuid, Path), ("last-event-id" = Option<u64>, Header, description = "the last event that arrived")),
     responses(
-        (status = 200, content_type = "text/event-stream", body = String),
+        (status = 200, content_type = "text/event-stream", body = sse::ServerEvent),
         (status = 204, description = "it has ended, and all it told has arrived; do not connect again"),
         told::Found,
     )

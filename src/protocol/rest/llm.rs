@@ -81,7 +81,7 @@ struct Done<'t> {
 #[utoipa::path(
     post, path = "/api/llm/chat/", tag = "work", request_body = ChatMessage,
     responses(
-        (status = 200, content_type = "text/event-stream", body = String),
+        (status = 200, content_type = "text/event-stream", body = sse::ServerEvent),
         (status = 502, body = Problem, content_type = "application/problem+json", description = "the chat model failed"),
         told::FoundAndChanged,
     )

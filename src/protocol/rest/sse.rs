@@ -17,6 +17,18 @@ use tokio_util::sync::CancellationToken;
 /// Proxies close connections on which nothing comes.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
+/// A server-sent event, as the interface's description has it.
+#[derive(Debug, utoipa::ToSchema)]
+#[expect(dead_code, reason = "only described; axum writes them")]
+pub struct ServerEvent {
+    /// What happened.
+    event: String,
+    /// JSON; its fields depend on the event.
+    data: String,
+    /// Where there is one, `Last-Event-ID` goes on after it.
+    id: Option<String>,
+}
+
 /// One event; `data` becomes one line of JSON.
 pub fn event(id: Option<u64>, kind: &str, data: &impl Serialize) -> Event {
     // What is told serialises: its keys are strings.

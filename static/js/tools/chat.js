@@ -105,7 +105,7 @@ export class Chat {
    * @returns {Promise<'whole' | 'broken'>}
    */
   async answer(message, signal, progress) {
-    const json = { message, language, ...(this.conversation ? { conversation_id: this.conversation } : {}) };
+    const json = { message, ...(this.conversation ? { conversation_id: this.conversation } : {}) };
     this.loading.spinner(t('chat.thinking'));
     try {
       for await (const { name, data } of stream('/api/llm/chat/', { method: 'POST', json, signal })) {

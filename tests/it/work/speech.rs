@@ -74,7 +74,7 @@ async fn every_format_sounds_and_is_as_long() {
 #[tokio::test(flavor = "multi_thread")]
 async fn speed_and_language_are_followed() {
     let server = TestServer::start(&[]).await;
-    let mut length = async |body: Value| {
+    let length = async |body: Value| {
         let bytes = synthesize(&server, body).await.bytes().await.expect("all of it");
         read(&bytes, "a.wav").ms()
     };
