@@ -3,7 +3,8 @@
 use reqwest::{Method, header::HeaderMap};
 use serde_json::json;
 
-use super::visitor::{Answer, Browser, Mailbox, PASSWORD, server};
+use super::visitor::{Answer, Browser, Mailbox, PASSWORD, server, with_key};
+use crate::postgres::Cluster;
 
 const ANN: &str = "ann@example.org";
 
@@ -139,6 +140,32 @@ async fn what_is_asked_for_must_make_sense() {
     assert_eq!(browser.post("/api/auth/verify", stale).await.said(), (422, "invalid_field"));
     browser.cookie = Some(format!("aigolos_session={}", "x".repeat(3_000)));
     assert_eq!(browser.email().await, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_the_database_away_pages_stand_and_nobody_is_taken_for_a_stranger() {
+    let cluster = Cluster::start_own();
+    let server = server(&["--database-url", &cluster.fresh_database()]).await;
+    let mut ann = Browser::join(&server, &mut Mailbox::of(&server), ANN).await;
+    let made = ann.post("/api/keys/", json!({"name": "x", "scopes": ["asr"]})).await.expect(201).body;
+    let secret = made["secret"].as_str().expect("a secret");
+    cluster.stop();
+    let away = ann.get("/api/auth/me").await;
+    assert_eq!(away.said(), (503, "store_unavailable"));
+    assert!(away.headers.contains_key("retry-after"));
+    assert_eq!(with_key(&server, secret, Method::GET, "/api/keys/").await.said(), (503, "store_unavailable"));
+    let mut nobody = Browser::at(&server);
+    assert_eq!(nobody.log_in(ANN, PASSWORD).await.said(), (503, "store_unavailable"));
+    nobody.get("/api/auth/me").await.expect(200);
+    for path in ["/login/", "/static/js/main.js", "/api/health/live"] {
+        ann.get(path).await.expect(200);
+    }
+    cluster.start();
+    let until = std::time::Instant::now() + crate::harness::PATIENCE;
+    while ann.get("/api/auth/me").await.body["user"]["email"] != ANN {
+        assert!(std::time::Instant::now() < until, "she is known again");
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
