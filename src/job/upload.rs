@@ -132,8 +132,7 @@ mod tests {
     fn names_are_only_names() {
         assert_eq!(clean_name("../../etc/pass\u{0}wd.wav"), "passwd.wav");
         assert_eq!(clean_name("C:\\Users\\ann\\Беседа 1.mp3 "), "Беседа 1.mp3");
-        assert_eq!(clean_name(&format!("{}.wav", "я".repeat(500))).chars().count(), 200);
-        assert!(clean_name(&format!("{}.wav", "я".repeat(500))).ends_with(".wav"));
+        assert_eq!(clean_name(&format!("{}.wav", "я".repeat(500))), format!("{}.wav", "я".repeat(196)));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::{
     job::kind::kind_of,
 };
 
-const HOUR: Duration = Duration::from_secs(3_600);
+const HOUR: Duration = Duration::from_hours(1);
 
 /// A tone of 440 Hz.
 fn tone(rate: SampleRate, ms: u32) -> Pcm {
@@ -141,7 +141,7 @@ fn what_has_no_sound_says_so() {
 #[test]
 fn the_longest_is_the_longest() {
     let bytes = write_wav(&tone(SampleRate::HZ_16000, 61_000));
-    let minute = Duration::from_secs(60);
+    let minute = Duration::from_mins(1);
     assert!(matches!(read_within(&bytes, "a.wav", minute), Err(DecodeError::TooLong(1))));
     assert!(read_within(&bytes, "a.wav", minute * 2).is_ok());
 }
@@ -200,7 +200,7 @@ proptest! {
         if !early {
             bytes.truncate(cut.index(bytes.len()) + 1);
         }
-        if let Ok(audio) = read_within(&bytes, name, Duration::from_secs(60)) {
+        if let Ok(audio) = read_within(&bytes, name, Duration::from_mins(1)) {
             prop_assert!(audio.len() <= 60 * 16_000 + 16_000);
         }
     }
@@ -209,6 +209,6 @@ proptest! {
     fn random_bytes_behind_a_good_beginning(which in 0_usize..8, keep in 4_usize..120, noise in proptest::collection::vec(any::<u8>(), 0..3_000)) {
         let (name, bytes) = &samples()[which];
         let file = [&bytes[..keep.min(bytes.len())], &noise].concat();
-        let _ = read_within(&file, name, Duration::from_secs(60));
+        let _ = read_within(&file, name, Duration::from_mins(1));
     }
 }

@@ -104,9 +104,9 @@ impl Events {
             }
             let more = tokio::time::timeout(PATIENCE, self.bytes.next()).await.expect("an event or the end");
             self.text.push_str(std::str::from_utf8(&more?.ok()?).expect("whole characters"));
-            while let Some((block, rest)) = self.text.split_once("\n\n") {
-                self.waiting.extend(parsed(block));
-                self.text = rest.to_owned();
+            while let Some(end) = self.text.find("\n\n") {
+                self.waiting.extend(parsed(&self.text[..end]));
+                self.text.drain(..end + 2);
             }
         }
     }

@@ -10,6 +10,9 @@ use tokio::{
 use super::client::{form, get, post, talk_wav, transcribe};
 use crate::harness::TestServer;
 
+/// A file's name, its bytes, fields beside it; the status, the code, and what the answer says.
+type Case<'c> = (&'c str, &'c [u8], &'c [(&'c str, &'c str)], u16, &'c str, &'c str);
+
 /// A WAV file of exactly so many bytes.
 fn wav_of(bytes: usize) -> Vec<u8> {
     let mut file = write_wav(&Pcm::new(SampleRate::HZ_16000, vec![0; (bytes - 44) / 2]));
@@ -26,7 +29,7 @@ async fn what_is_not_taken_is_refused_with_the_reason() {
     let server = TestServer::start(&[]).await;
     let wav = talk_wav(&["Hello."]);
     let english = [("language", "en")];
-    let cases: [(&str, &[u8], &[(&str, &str)], u16, &str, &str); 9] = [
+    let cases: [Case; 9] = [
         ("talk.mp3", &wav, &[], 415, "unsupported_media", "is a WAV recording"),
         ("picture.wav", b"\x89PNG\r\n\x1a\n and so on", &[], 415, "unsupported_media", "a picture"),
         ("notes.txt", b"words", &[], 415, "unsupported_media", ".txt"),

@@ -32,7 +32,7 @@ fn read(bytes: &[u8], name: &str) -> Mono16k {
     file.write_all(bytes).expect("room for a file");
     file.rewind().expect("a file");
     let (kind, start) = kind_of(&mut file, name, None).expect("readable").expect(name);
-    decode(file, kind, start, Duration::from_secs(600), |_| true).expect(name)
+    decode(file, kind, start, Duration::from_mins(10), |_| true).expect(name)
 }
 
 const TEXT: &str =
