@@ -18,7 +18,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::{Semaphore, broadcast};
+use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use self::{
@@ -36,7 +36,7 @@ use super::{
     throttle::{Quota, Throttle},
 };
 use crate::{
-    model::{Language, UnixMs, UserId},
+    model::{Language, UnixMs},
     store::{Purpose, Store, StoreError, Token, User},
 };
 
@@ -44,9 +44,6 @@ use crate::{
 const ERRANDS: usize = 256;
 /// Mails that strangers can have sent to one address in [`Quota`]'s hour: from one place, and from all.
 const MAILS: (u32, u32) = (6, 30);
-
-/// Departures told before the slowest listener has heard of the first. More: it looks for itself who is left.
-const DEPARTURES: usize = 64;
 
 /// Who may use the server.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -133,7 +130,6 @@ struct Inner {
     errands: Arc<Semaphore>,
     tasks: TaskTracker,
     stopping: CancellationToken,
-    departures: broadcast::Sender<UserId>,
 }
 
 impl Accounts {
@@ -163,7 +159,6 @@ impl Accounts {
             errands: Arc::new(Semaphore::new(ERRANDS)),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
-            departures: broadcast::Sender::new(DEPARTURES),
         })))
     }
 
@@ -176,25 +171,6 @@ impl Accounts {
     #[must_use]
     pub fn hashes(&self) -> u64 {
         self.0.hasher.done()
-    }
-
-    /// Those whose live sessions must end: they were disabled or deleted, or all their log-ins were ended.
-    #[must_use]
-    pub fn departures(&self) -> broadcast::Receiver<UserId> {
-        self.0.departures.subscribe()
-    }
-
-    /// Whether somebody may be here, now.
-    ///
-    /// # Errors
-    /// When the store is away.
-    pub async fn is_welcome(&self, user: UserId) -> Result<bool, AccountError> {
-        Ok(self.store().user(user).await?.is_some_and(|user| !user.disabled))
-    }
-
-    fn departs(&self, user: UserId) {
-        // Nobody may be listening: `aigolos user` has no sessions.
-        let _ = self.0.departures.send(user);
     }
 
     /// Lets the errands end, for `within` at most; mails are not tried again.

@@ -66,7 +66,7 @@ impl Health {
 /// How the server is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-enum Status {
+enum HealthStatus {
     Ok,
     /// It serves, but a part is away: see `parts`.
     Degraded,
@@ -76,7 +76,7 @@ enum Status {
 /// The report.
 #[derive(Debug, Serialize, ToSchema)]
 struct Report {
-    status: Status,
+    status: HealthStatus,
     version: &'static str,
     /// Sessions at this moment, of at most `max_sessions`.
     sessions: usize,
@@ -126,9 +126,9 @@ async fn report(State(health): State<Health>) -> Json<Report> {
     let (asr, llm, tts) = (engines.recognizer.info(), engines.chat.info(), engines.speech.info());
     let whole = parts.store.state == StoreState::Ok && parts.llm.state == ChatState::Ok;
     let status = match (health.shutdown.is_cancelled(), whole) {
-        (true, _) => Status::Stopping,
-        (false, true) => Status::Ok,
-        (false, false) => Status::Degraded,
+        (true, _) => HealthStatus::Stopping,
+        (false, true) => HealthStatus::Ok,
+        (false, false) => HealthStatus::Degraded,
     };
     Json(Report {
         status,

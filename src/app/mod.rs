@@ -4,7 +4,6 @@ mod archive;
 mod check;
 mod commands;
 pub mod config;
-mod departures;
 mod engines;
 mod health;
 mod keeping;

@@ -8,7 +8,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{
     archive::Archive,
     config::Config,
-    departures, engines, keeping, listen,
+    engines, keeping, listen,
     router::{self, Parts},
 };
 use crate::{
@@ -105,7 +105,6 @@ pub async fn run(
         shutdown: stopping.clone(),
         sockets: sockets.clone(),
     });
-    tokio::spawn(departures::watch(accounts.clone(), hub.clone(), stopping.clone()));
     up(&Server { address, hub: hub.clone() });
 
     let (told, drained) = (stopping.clone(), hub.clone());

@@ -61,7 +61,8 @@ async fn look(hub: &Hub, store: &dyn Store) -> Result<(), StoreError> {
     }
     for (user, sessions) in people {
         if store.user(user).await?.is_none_or(|user| user.disabled) {
-            tracing::info!(user.id = %user, ended = hub.end_of(user), "sessions of somebody who may no longer come in");
+            let ended = hub.end_of(user);
+            tracing::info!(user.id = %user, ended, "sessions of somebody who may no longer come in");
             continue;
         }
         let passes = passes(store, user).await?;

@@ -196,11 +196,21 @@ fn look(head: &[u8]) -> Result<(SoundKind, usize), &'static str> {
             if head.len() > 1 && head[0] == 0xff && head[1] & 0xf6 == 0xf0 {
                 return Err("a bare AAC stream");
             }
-            let text = std::str::from_utf8(&head[..head.len().min(64)]).is_ok_and(|text| !text.contains('\0'));
-            return Err(if text { "text" } else { "nothing that is known here" });
+            return Err(if is_text(head) { "text" } else { "nothing that is known here" });
         }
     };
     Ok((kind, 0))
+}
+
+/// Whether a file that begins so is for people to read.
+fn is_text(head: &[u8]) -> bool {
+    // The last character may be cut.
+    let text = match std::str::from_utf8(&head[..head.len().min(64)]) {
+        Ok(text) => text,
+        Err(error) if error.error_len().is_none() => std::str::from_utf8(&head[..error.valid_up_to()]).unwrap_or("\0"),
+        Err(_) => return false,
+    };
+    !text.contains(|c: char| c.is_control() && !c.is_whitespace())
 }
 
 /// The first page's first packet names the codec.
@@ -309,6 +319,7 @@ mod tests {
             (&mp3, "talk.wav", "an MP3 recording"),
             (b"\x89PNG\r\n\x1a\n", "talk.wav", "a picture"),
             (b"hello, this is no sound", "talk.mp3", "text"),
+            ("и это тоже не звук, а всего лишь текст, хотя и длинный".as_bytes(), "talk.mp3", "text"),
             (b"<html>", "talk.m4a", "a page of HTML or XML"),
             (b"", "talk.wav", "empty"),
             (b"\0\x01\x02", "talk.flac", "nothing that is known here"),

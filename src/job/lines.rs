@@ -22,21 +22,40 @@ pub fn segments(heard: &Heard) -> Vec<Segment> {
     }
     let mut segments = vec![];
     let mut open: Vec<Word> = vec![];
+    let mut rest = transcript.text.as_str();
     for (at, word) in transcript.words.iter().enumerate() {
         open.push(word.clone());
-        if transcript.words.get(at + 1).is_none_or(|next| ends(&open, next)) {
-            segments.push(segment(std::mem::take(&mut open)));
+        let next = transcript.words.get(at + 1);
+        if next.is_none_or(|next| ends(&open, next)) {
+            let words = std::mem::take(&mut open);
+            let text =
+                if next.is_some() { text_of(&words, &mut rest) } else { std::mem::take(&mut rest).trim().to_owned() };
+            segments.push(segment(words, text));
         }
     }
     segments
 }
 
-fn segment(words: Vec<Word>) -> Segment {
-    // Each word has the space before it.
-    let text: String = words.iter().map(|word| word.text.as_str()).collect();
+/// The text of `words` as it stands at the beginning of `rest`, which it is taken from: only the text knows where there
+/// are spaces between words.
+fn text_of(words: &[Word], rest: &mut &str) -> String {
+    let mut end = 0;
+    for word in words.iter().map(|word| word.text.trim()) {
+        match rest[end..].find(word) {
+            Some(at) => end += at + word.len(),
+            // The recogniser's words are not those of its text.
+            None => return words.iter().map(|word| word.text.trim()).collect::<Vec<_>>().join(" "),
+        }
+    }
+    let (text, later) = rest.split_at(end);
+    *rest = later;
+    text.trim().to_owned()
+}
+
+fn segment(words: Vec<Word>, text: String) -> Segment {
     let (start_ms, end_ms) =
         (words.first().map_or(0, |word| word.start_ms), words.last().map_or(0, |word| word.end_ms));
-    Segment { start_ms, end_ms: end_ms.max(start_ms), text: text.trim().to_owned(), words }
+    Segment { start_ms, end_ms: end_ms.max(start_ms), text, words }
 }
 
 /// Whether a segment of the words in `open` ends before `next`.
@@ -68,7 +87,7 @@ mod tests {
                 probability: 1.0,
             })
             .collect();
-        let text = words.iter().map(|word| word.text.as_str()).collect::<String>().trim().to_owned();
+        let text = words.iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" ");
         let transcript = Transcript { text, words, ..Transcript::default() };
         Heard { start_ms: 0, end_ms: 30_000, transcript, done: 1.0 }
     }
@@ -81,15 +100,15 @@ mod tests {
     #[test]
     fn sentences_and_pauses_are_cut_at() {
         let words = [
-            (" It", 100, 200),
-            (" costs", 200, 400),
-            (" 3.5", 400, 700),
-            (" million.", 700, 1_000),
-            (" \"Dear!\"", 1_100, 1_300),
-            (" said", 1_300, 1_500),
-            (" he", 1_500, 1_600),
-            (" and", 2_600, 2_800),
-            (" left", 2_800, 3_000),
+            ("It", 100, 200),
+            ("costs", 200, 400),
+            ("3.5", 400, 700),
+            ("million.", 700, 1_000),
+            ("\"Dear!\"", 1_100, 1_300),
+            ("said", 1_300, 1_500),
+            ("he", 1_500, 1_600),
+            ("and", 2_600, 2_800),
+            ("left", 2_800, 3_000),
         ];
         let expected =
             [("It costs 3.5 million.", 100, 1_000), ("\"Dear!\" said he", 1_100, 1_600), ("and left", 2_600, 3_000)];
@@ -98,11 +117,21 @@ mod tests {
 
     #[test]
     fn no_segment_goes_on_for_ever() {
-        let words: Vec<_> = (0..300).map(|n| (" word", n * 100, n * 100 + 100)).collect();
+        let words: Vec<_> = (0..300).map(|n| ("word", n * 100, n * 100 + 100)).collect();
         let cut = texts(&words);
         assert_eq!(cut.len(), 2);
-        let all: String = cut.iter().map(|(text, ..)| format!(" {text}")).collect();
-        assert_eq!(all, heard(&words).transcript.words.iter().map(|word| word.text.as_str()).collect::<String>());
+        let all: Vec<&str> = cut.iter().map(|(text, ..)| text.as_str()).collect();
+        assert_eq!(all.join(" "), heard(&words).transcript.text);
+    }
+
+    #[test]
+    fn spaces_are_where_the_text_has_them() {
+        let word =
+            |text: &str, start_ms| Word { text: text.into(), start_ms, end_ms: start_ms + 100, probability: 1.0 };
+        let words = vec![word("今", 0), word("日", 100), word("は。", 200), word("Yes", 300), word("yes.", 400)];
+        let transcript = Transcript { text: "今日は。Yes yes.".into(), words, ..Transcript::default() };
+        let segments = segments(&Heard { start_ms: 0, end_ms: 900, transcript, done: 1.0 });
+        assert_eq!(segments.iter().map(|segment| segment.text.as_str()).collect::<Vec<_>>(), ["今日は。", "Yes yes."]);
     }
 
     #[test]

@@ -72,9 +72,6 @@ pub(super) async fn run(tools: &Tools, live: &Arc<Live>, job: &JobRecord, path: 
             segment.words.clear();
         }
     }
-    for word in all.iter_mut().flat_map(|segment| &mut segment.words) {
-        word.text = word.text.trim().to_owned();
-    }
     Some(End::Done(Outcome {
         text: whole.text,
         language,

@@ -5,4 +5,4 @@ mod guard;
 mod keys;
 mod life;
 mod mail;
-mod visitor;
+pub mod visitor;

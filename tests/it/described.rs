@@ -6,7 +6,12 @@ use std::{
     process::{Command, Output},
 };
 
-use crate::harness::TestServer;
+use serde_json::json;
+
+use crate::{
+    accounts::visitor::{Browser, Mailbox, server as accounts},
+    harness::TestServer,
+};
 
 /// Everything a made-up request may do, it may do to this server; a few operations would end the run itself.
 const LEFT_OUT: &[&str] = &["/api/auth/logout"];
@@ -43,13 +48,26 @@ fn schemathesis(server: &TestServer, key: Option<&str>) -> Output {
     command.output().expect("schemathesis starts")
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn made_up_requests_find_nothing_that_is_not_described() {
-    let server = TestServer::start(&["--rate-limit", "0", "--rate-limit-auth", "0"]).await;
-    let server = std::sync::Arc::new(server);
-    let running = server.clone();
-    let output = tokio::task::spawn_blocking(move || schemathesis(&running, None)).await.expect("no panic");
+async fn nothing_is_found(server: TestServer, key: Option<String>) {
+    let output = tokio::task::spawn_blocking(move || schemathesis(&server, key.as_deref())).await.expect("no panic");
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
     assert!(said.contains("passed"), "it has tried something: {said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn made_up_requests_find_nothing_that_is_not_described() {
+    let server = TestServer::start(&["--rate-limit", "0", "--rate-limit-auth", "0"]).await;
+    nothing_is_found(server, None).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nor_do_those_of_a_person_with_a_key_among_accounts() {
+    let server = accounts(&[]).await;
+    let mut mailbox = Mailbox::of(&server);
+    let mut browser = Browser::join(&server, &mut mailbox, "mia@example.org").await;
+    let made =
+        browser.post("/api/keys/", json!({"name": "made up", "scopes": ["asr", "llm", "tts"]})).await.expect(201);
+    let key = made.body["secret"].as_str().expect("shown once").to_owned();
+    nothing_is_found(server, Some(key)).await;
 }

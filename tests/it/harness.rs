@@ -18,7 +18,10 @@ use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::{net::TcpListener, net::TcpStream, sync::oneshot, task::JoinHandle};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungstenite::Message};
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream, connect_async,
+    tungstenite::{Message, client::IntoClientRequest},
+};
 
 /// No single thing in a test takes longer than this, on any machine.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -151,7 +154,16 @@ pub struct Client {
 
 impl Client {
     pub async fn connect(address: SocketAddr) -> Self {
-        let (socket, _) = connect_async(format!("ws://{address}/ws")).await.expect("the server accepts");
+        Self::connect_with(address, &[]).await
+    }
+
+    /// With further headers of the opening request.
+    pub async fn connect_with(address: SocketAddr, headers: &[(&'static str, &str)]) -> Self {
+        let mut request = format!("ws://{address}/ws").into_client_request().expect("an address");
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, value.parse().expect("a header"));
+        }
+        let (socket, _) = connect_async(request).await.expect("the server accepts");
         Self { socket, log: Vec::new() }
     }
 

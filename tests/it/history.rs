@@ -3,6 +3,8 @@
 mod api;
 mod journal;
 mod killed;
+mod outage;
+mod owners;
 mod sound;
 
 use serde_json::{Value, json};
@@ -11,11 +13,17 @@ use self::api::Api;
 use crate::{
     fake_ollama::{self as fake, FakeChat, MODEL},
     harness::{Received, TestServer, recording},
+    postgres::postgres,
 };
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_said_is_found_in_a_file() {
     said_and_found(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_said_is_found_in_postgresql() {
+    said_and_found(&["--database-url", &postgres().fresh_database()]).await;
 }
 
 /// Somebody talks, aloud and in writing, and looks at it afterwards.

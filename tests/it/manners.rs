@@ -4,7 +4,7 @@ use aigolos::model::Language;
 use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::Value;
 
-use crate::harness::TestServer;
+use crate::{harness::TestServer, redis::Redis};
 
 async fn problem(response: Response) -> Value {
     assert_eq!(response.headers()["content-type"], "application/problem+json");
@@ -123,4 +123,27 @@ async fn the_description_and_its_page_come_from_this_server_alone() {
         let url = server.url(&format!("/api/docs/{}", script.trim_start_matches("./")));
         assert_eq!(http.get(url).send().await.expect("up").status(), StatusCode::OK, "{script}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_servers_count_together_in_redis_and_each_for_itself_without_it() {
+    let mut redis = Redis::start_own();
+    let url = redis.url();
+    let flags = ["--redis-url", url.as_str(), "--rate-limit", "1000000"];
+    let (one, two) = (TestServer::start(&flags).await, TestServer::start(&flags).await);
+    let http = Client::new();
+    let remaining = async |server: &TestServer| -> u32 {
+        let answer = http.get(server.url("/api/tts/voices/")).send().await.expect("an answer");
+        assert_eq!(answer.status(), StatusCode::OK);
+        answer.headers()["ratelimit-remaining"].to_str().expect("ASCII").parse().expect("a number")
+    };
+    // A new minute may begin between two requests, or Redis be slow to answer, but not every time.
+    let mut together = false;
+    for _ in 0..20 {
+        together |= remaining(&one).await == remaining(&two).await + 1;
+    }
+    assert!(together);
+    redis.stop();
+    let alone = remaining(&one).await;
+    assert!(remaining(&one).await == alone - 1 && remaining(&two).await > alone - 2, "{alone}");
 }

@@ -90,7 +90,6 @@ impl Accounts {
         }
         if user.disabled {
             self.store().end_logins(id, None).await?;
-            self.departs(id);
         }
         tracing::info!(by = %by.id(), user.id = %id, disabled, admin, "rights changed");
         Ok(user)
@@ -104,7 +103,6 @@ impl Accounts {
         not_oneself(by, id)?;
         self.person(id).await?;
         self.store().delete_user(id).await?;
-        self.departs(id);
         tracing::info!(by = %by.id(), user.id = %id, "account deleted");
         Ok(())
     }

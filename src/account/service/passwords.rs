@@ -85,9 +85,6 @@ impl Accounts {
     ) -> Result<(), AccountError> {
         self.store().change_user(user.id, &UserChange::PasswordHash(hash)).await?;
         self.store().end_logins(user.id, keep.and_then(current)).await?;
-        if keep.is_none() {
-            self.departs(user.id);
-        }
         self.store().drop_tokens(user.id, Purpose::ResetPassword).await?;
         self.store().drop_tokens(user.id, Purpose::VerifyEmail).await?;
         tracing::info!(user.id = %user.id, "password changed");

@@ -46,7 +46,6 @@ impl Accounts {
             return Err(AccountError::wrong_password("password"));
         }
         self.store().delete_user(who.id()).await?;
-        self.departs(who.id());
         tracing::info!(user.id = %who.id(), "account deleted by its owner");
         Ok(())
     }

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::*;
 use crate::{
     account::{Via, mail::MailBackend, secret::random_key},
+    model::UserId,
     store::{ApiKey, LoginSession, Scope, Sqlite},
 };
 

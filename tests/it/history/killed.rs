@@ -9,7 +9,10 @@ use tokio::{
 };
 
 use super::api::Api;
-use crate::harness::{Client, PATIENCE, Received, recording};
+use crate::{
+    harness::{Client, PATIENCE, Received, recording},
+    postgres::postgres,
+};
 
 /// The real program, in a process of its own.
 struct Process {
@@ -137,7 +140,12 @@ async fn what_the_client_saw_survives_kill_9() {
     survives(&[]).await;
 }
 
-pub async fn survives(flags: &[&str]) {
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_client_saw_survives_kill_9_on_postgresql() {
+    survives(&["--database-url", &postgres().fresh_database()]).await;
+}
+
+async fn survives(flags: &[&str]) {
     let folder = tempfile::tempdir().expect("a scratch folder");
     let speech = recording("What time is it?");
     let (mut conversation, mut asked) = (Value::Null, Seen::new());

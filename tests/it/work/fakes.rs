@@ -10,22 +10,43 @@ use std::{
 
 use aigolos::engine::{
     ChatDelta, ChatModel, ChatRequest, ChatStream, EngineError, EngineInfo, Recognition, RecognizeRequest, Recognizer,
-    SpeakRequest, SpeechStream, Synthesizer, VoiceInfo,
+    SpeakRequest, SpeechStream, Synthesizer, Transcript, VoiceInfo,
 };
 use futures::{FutureExt, future::BoxFuture};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-/// A recogniser that hears a piece for each permit, in pieces of three seconds.
+/// A recogniser that hears a piece for each permit, in their order, in pieces of three seconds.
 pub struct HeldEars {
-    pub inner: Arc<dyn Recognizer>,
+    inner: Arc<dyn Recognizer>,
+    pieces: mpsc::UnboundedSender<(RecognizeRequest, Reply)>,
     pub permits: Arc<Semaphore>,
     /// Pieces whose answer nobody waited for.
     pub dropped: Arc<AtomicUsize>,
 }
 
+type Reply = oneshot::Sender<Result<Transcript, EngineError>>;
+
 impl HeldEars {
     pub fn new(inner: Arc<dyn Recognizer>, permits: usize) -> Self {
-        Self { inner, permits: Arc::new(Semaphore::new(permits)), dropped: Arc::default() }
+        let (pieces, mut waiting) = mpsc::unbounded_channel::<(RecognizeRequest, Reply)>();
+        let (permits, dropped) = (Arc::new(Semaphore::new(permits)), Arc::new(AtomicUsize::new(0)));
+        let (held, abandoned, ears) = (permits.clone(), dropped.clone(), inner.clone());
+        tokio::spawn(async move {
+            while let Some((request, mut reply)) = waiting.recv().await {
+                tokio::select! {
+                    biased;
+                    () = reply.closed() => {
+                        abandoned.fetch_add(1, Ordering::SeqCst);
+                    }
+                    permit = held.acquire() => {
+                        permit.expect("never closed").forget();
+                        let heard = ears.submit(request).await.unwrap_or(Err(EngineError::Closed));
+                        let _ = reply.send(heard);
+                    }
+                }
+            }
+        });
+        Self { inner, pieces, permits, dropped }
     }
 }
 
@@ -39,19 +60,8 @@ impl Recognizer for HeldEars {
     }
 
     fn submit(&self, request: RecognizeRequest) -> Recognition {
-        let (mut reply, answer) = oneshot::channel();
-        let (inner, permits, dropped) = (self.inner.clone(), self.permits.clone(), self.dropped.clone());
-        tokio::spawn(async move {
-            tokio::select! {
-                permit = permits.acquire() => permit.expect("never closed").forget(),
-                () = reply.closed() => {
-                    dropped.fetch_add(1, Ordering::SeqCst);
-                    return;
-                }
-            }
-            let heard = inner.submit(request).await.unwrap_or(Err(EngineError::Closed));
-            let _ = reply.send(heard);
-        });
+        let (reply, answer) = oneshot::channel();
+        assert!(self.pieces.send((request, reply)).is_ok(), "it listens as long as it lives");
         answer
     }
 }
