@@ -154,6 +154,16 @@ async fn who_is_not_known_is_led_to_the_log_in_and_back() {
 }
 
 #[tokio::test]
+async fn a_forgotten_slash_is_put_there() {
+    for path in INSIDE.iter().chain(&OUTSIDE) {
+        let response = visit(&pages(true), path.trim_end_matches('/'), None, &[]).await;
+        assert_eq!((response.status(), location(&response)), (StatusCode::PERMANENT_REDIRECT, *path));
+    }
+    let with_query = visit(&pages(true), "/verify?token=a-b_c", None, &[]).await;
+    assert_eq!(location(&with_query), "/verify/?token=a-b_c");
+}
+
+#[tokio::test]
 async fn administration_is_for_administrators() {
     let refused = visit(&pages(true), "/app/admin/", Some(person(false)), &[]).await;
     assert_eq!(refused.status(), StatusCode::FORBIDDEN);

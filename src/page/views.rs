@@ -3,7 +3,13 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::{Router, extract::Path, response::Response, routing::get};
+use axum::{
+    Router,
+    extract::Path,
+    http::Uri,
+    response::{Redirect, Response},
+    routing::get,
+};
 
 use super::{
     PageSettings,
@@ -14,7 +20,7 @@ use super::{
 /// Every page, and everything below `/static/`. A layer above must have put an [`Identity`](crate::account::Identity)
 /// into the requests of whoever is known; compression belongs to a layer above too.
 pub fn router(settings: PageSettings) -> Router {
-    Router::new()
+    let pages = Router::new()
         .route("/", get(async |visit: Visit| visit.open("/", |shell| Talk { shell })))
         .route("/login/", get(async |visit: Visit| visit.outside(|shell| Login { shell })))
         .route("/signup/", get(async |visit: Visit| visit.outside(|shell| Signup { shell })))
@@ -28,7 +34,29 @@ pub fn router(settings: PageSettings) -> Router {
         .route("/app/keys/", get(async |visit: Visit| visit.inside("/app/keys/", |shell| Keys { shell })))
         .route("/app/admin/", get(async |visit: Visit| visit.for_admins("/app/admin/", |shell| Admin { shell })))
         .with_state(Arc::new(settings))
-        .route("/static/{*path}", get(static_file))
+        .route("/static/{*path}", get(static_file));
+    // What people type by hand.
+    BARE.iter().fold(pages, |pages, path| pages.route(path, get(with_slash)))
+}
+
+/// The pages' addresses without the slash at their end.
+const BARE: &[&str] = &[
+    "/login",
+    "/signup",
+    "/verify",
+    "/password/forgot",
+    "/password/reset",
+    "/app",
+    "/app/history",
+    "/app/history/{id}",
+    "/app/settings",
+    "/app/keys",
+    "/app/admin",
+];
+
+async fn with_slash(uri: Uri) -> Redirect {
+    let query = uri.query().map_or_else(String::new, |query| format!("?{query}"));
+    Redirect::permanent(&format!("{}/{query}", uri.path()))
 }
 
 async fn conversation(Path(id): Path<String>, visit: Visit) -> Response {

@@ -291,5 +291,5 @@ const ROUTES = [
   ['GET', /^\/api\/admin\/sessions$/, (api, _, response) => give(response, { sessions: [{ id: randomUUID(), conversation_id: randomUUID(), user_id: api.user.id, email: api.user.email, mode: 'converse', since: Date.now() - 300_000, attached: true }] })],
   ['DELETE', /^\/api\/admin\/sessions\/([^/]+)$/, (_api, _, response) => nothing(response)],
   ['GET', /^\/api\/admin\/models$/, (_api, _, response) => give(response, { models: [{ kind: 'asr', name: 'ggml-base.en.bin', bytes: 147_964_211, in_use: true }, { kind: 'tts', name: 'ru_RU-irina-medium.onnx', bytes: 63_201_294, in_use: false }] })],
-  ['GET', /^\/api\/health\/$/, (_api, _, response) => give(response, { status: 'ok', version: '0.0.0', sessions: 1, max_sessions: 64, engines: ENGINES, parts: { store: { state: 'ok', kind: 'sqlite', latency_ms: 0.7, waiting_turns: 0 }, llm: { state: 'ok', kind: 'builtin', latency_ms: 0.1 } } })],
+  ['GET', /^\/api\/health\/$/, (_api, _, response) => give(response, { status: 'ok', version: '0.0.0', sessions: 1, max_sessions: 64, engines: { ...ENGINES, vad: 'cascade' }, parts: { store: { state: 'ok', kind: 'sqlite', latency_ms: 0.7, waiting_turns: 0 }, llm: { state: 'ok', kind: 'builtin', latency_ms: 0.1 } } })],
 ];

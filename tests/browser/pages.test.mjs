@@ -180,3 +180,49 @@ onPage('a page that is not there says so and leads on', '/nowhere/', async ({ pa
   await page.click('.button.primary');
   await page.waitForSelector('#talk');
 }, { accounts: false });
+
+for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
+  onPage(`axe finds nothing in what comes and goes: ${colorScheme}`, '/app/', async ({ page, api, go, shows }) => {
+    api.fail({ path: '/api/tts/', method: 'POST', status: 500 });
+    api.fail({ path: '/api/llm/', status: 503, retryAfter: '29', times: 1 });
+    await page.setInputFiles('#file', { name: 'a.wav', mimeType: 'audio/wav', buffer: Buffer.from('RIFF') });
+    await page.waitForSelector('#transcribe-actions:not([hidden])');
+    await page.fill('#speak-text', 'Hello');
+    await page.click('#speak-go');
+    await shows('#speak-problem', /mistake/);
+    await page.fill('#chat-text', 'Hello');
+    await page.press('#chat-text', 'Enter');
+    await shows('#chat-problem', /Try 2 of 3/);
+    await page.evaluate(AXE);
+    await clean(page, 'a result, a failure, a wait');
+    await page.getByRole('button', { name: 'Try now' }).click();
+    await shows('.bubble.it', /at a time/);
+    await page.waitForSelector('#chat-send:not([hidden])');
+    await clean(page, 'an answer');
+    await go('/app/history/');
+    await page.waitForSelector('.talk-row');
+    await page.click('.talk-row .small-button:nth-child(2)');
+    await page.evaluate(AXE);
+    await clean(page, 'a question');
+    await go(TALK);
+    await page.waitForSelector('.talk-turn');
+    await page.click('#player-toggle');
+    await page.waitForSelector('.now');
+    await page.click('#player-toggle');
+    await page.evaluate(AXE);
+    await clean(page, 'a word that sounds');
+    await go('/app/keys/');
+    await page.click('#new-form button[type=submit]');
+    await shows('#name-error', /./);
+    await page.evaluate(AXE);
+    await clean(page, 'a wrong field');
+    await page.fill('#name', 'Phone');
+    await page.click('#new-form button[type=submit]');
+    await page.waitForSelector('#secret:not([hidden])');
+    await clean(page, 'a secret');
+    await page.setViewportSize({ width: 390, height: 844 });
+    await page.click('.menu-button');
+    await page.waitForSelector('#menu:popover-open');
+    await clean(page, 'an open menu');
+  }, { browser: { colorScheme } });
+}

@@ -10,13 +10,15 @@ import { make } from './dom.js';
 export const PARTS = ['vad', 'asr', 'llm', 'tts'];
 
 /**
- * @param {Partial<Record<string, EngineInfo>>} engines
+ * @param {Partial<Record<string, EngineInfo | string>>} engines
  * @returns {HTMLElement[]} entries of a list of terms
  */
 export function engineEntries(engines) {
   return PARTS.flatMap((part) => {
     const info = engines[part];
-    return info ? [entry(t(`engine.${part}`), info)] : [];
+    if (!info) return [];
+    // The health report has only the detector's name.
+    return [entry(t(`engine.${part}`), typeof info === 'string' ? { engine: info, model: info, demo: false, languages: [] } : info)];
   });
 }
 

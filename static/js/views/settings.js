@@ -1,6 +1,6 @@
 /** The drawer: microphone, voice, language, and which engines are in use. */
 
-import { languageName, number, t } from '../i18n.js';
+import { language as pageLanguage, languageName, number, t } from '../i18n.js';
 import { find, make } from './dom.js';
 import { engineEntries, PARTS } from './engines.js';
 
@@ -107,6 +107,7 @@ export class Settings {
     find('engines-note', HTMLElement).textContent = demo ? t('engine.demo_note') : '';
     find('engines', HTMLElement).replaceChildren(...engineEntries(engines));
     this.demoNote.hidden = !demo;
+    examples(engines.llm.languages);
     const more = make('button', 'link', t('engine.better'));
     more.type = 'button';
     more.onclick = () => this.open('engines-title');
@@ -121,6 +122,18 @@ export class Settings {
   choices(select, entries, chosen) {
     select.replaceChildren(...entries.map(([value, label]) => new Option(label, value, false, value === chosen)));
     select.disabled = entries.length === 0 || (entries.length === 1 && entries[0][0] === '');
+  }
+}
+
+/**
+ * What one might ask, in a language that the chat model knows.
+ * @param {string[]} known empty: any
+ */
+function examples(known) {
+  if (known.length === 0 || known.includes(pageLanguage)) return;
+  for (const example of find('examples', HTMLElement).querySelectorAll('button')) {
+    example.textContent = example.dataset.english ?? '';
+    example.lang = 'en';
   }
 }
 
