@@ -53,7 +53,8 @@ async fn both_sides_are_heard_again() {
         let mut kept = tempfile::tempfile().expect("a scratch file");
         kept.write_all(file).expect("written");
         kept.rewind().expect("readable");
-        let audio = decode(kept, SoundKind::Ogg, 0, Duration::from_mins(1), |_| true).expect("it decodes");
+        let audio =
+            decode(kept, SoundKind::Ogg { opus: true }, 0, Duration::from_mins(1), |_| true).expect("it decodes");
         let ms = ticks(file) / 48;
         assert!(u64::from(audio.ms()).abs_diff(ms) < 40, "{} of {ms} ms", audio.ms());
         assert!(loudness(audio.samples()) > 300.0, "it is not silence");
