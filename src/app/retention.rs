@@ -55,3 +55,65 @@ pub async fn sweep(store: &dyn Store, settings: RetentionSettings, now: UnixMs) 
     store.forget_jobs(UnixMs(now.0.saturating_sub(job_ms))).await?;
     Ok(gone)
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{
+        model::{ConversationId, SessionId, TurnId, UserId},
+        store::{ConversationKind, Listing, Side, Source, StoreSettings, TurnAudio, TurnRecord, open},
+    };
+
+    const DAY: i64 = 86_400_000;
+
+    fn turn(conversation: ConversationId, at: i64) -> TurnRecord {
+        TurnRecord {
+            user: UserId::LOCAL,
+            conversation,
+            kind: ConversationKind::Talk,
+            session: SessionId::from(Uuid::from_u128(1)),
+            turn: TurnId(1),
+            revision: 1,
+            at: UnixMs(at),
+            source: Source::Typed,
+            text: "hello".into(),
+            language: None,
+            words: Vec::new(),
+            start_ms: 0,
+            end_ms: 0,
+            title: "hello".into(),
+            reply: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_past_its_time_goes_and_the_rest_stays() {
+        let folder = tempfile::tempdir().expect("a scratch folder");
+        let settings = StoreSettings::Sqlite { folder: folder.path().into() };
+        let store = open(&settings).await.expect("a scratch folder");
+        let (old, new) = (ConversationId::fresh(), ConversationId::fresh());
+        let now = 100 * DAY;
+        store.write_turns(&[turn(old, now - 40 * DAY), turn(new, now - 20 * DAY)]).await.expect("written");
+        let sound = TurnAudio {
+            user: UserId::LOCAL,
+            conversation: new,
+            session: turn(new, 0).session,
+            turn: TurnId(1),
+            side: Side::User,
+            ogg_opus: vec![1, 2, 3],
+        };
+        store.write_audio(&sound).await.expect("written");
+        let everything = RetentionSettings { days: None, audio_days: None, job_days: 7 };
+        assert_eq!(sweep(store.as_ref(), everything, UnixMs(now)).await.expect("swept"), 0);
+
+        let month = RetentionSettings { days: Some(30), audio_days: Some(10), job_days: 7 };
+        assert_eq!(sweep(store.as_ref(), month, UnixMs(now)).await.expect("swept"), 1);
+        let all = Listing { query: String::new(), after: None, limit: 10 };
+        let left = store.conversations(UserId::LOCAL, &all).await.expect("read");
+        assert_eq!(left.iter().map(|found| found.conversation.id).collect::<Vec<_>>(), [new]);
+        let kept = store.audio(UserId::LOCAL, new, sound.session, TurnId(1), Side::User).await.expect("read");
+        assert_eq!(kept, None, "sound goes before its words");
+    }
+}

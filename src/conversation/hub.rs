@@ -233,7 +233,9 @@ impl Hub {
     pub fn end_of(&self, user: UserId) -> usize {
         let theirs: Vec<_> =
             lock(&self.inner.sessions).values().filter(|session| session.owner.user == user).cloned().collect();
-        theirs.iter().for_each(|session| session.stop.stop(CloseReason::Revoked));
+        for session in &theirs {
+            session.stop.stop(CloseReason::Revoked);
+        }
         theirs.len()
     }
 

@@ -1,6 +1,9 @@
 //! `/api/admin/sessions`: who talks now, for administrators.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    sync::Arc,
+};
 
 use axum::{Json, extract::State, http::StatusCode};
 use serde::Serialize;
@@ -65,9 +68,8 @@ async fn list(State(live): State<Live>, caller: Caller) -> Result<Json<LiveSessi
     let sessions = live.hub.list();
     let mut emails: HashMap<UserId, Option<String>> = HashMap::from([(UserId::LOCAL, None)]);
     for session in &sessions {
-        if !emails.contains_key(&session.user) {
-            let user = live.store.user(session.user).await?;
-            emails.insert(session.user, user.map(|user| user.email));
+        if let Entry::Vacant(unknown) = emails.entry(session.user) {
+            unknown.insert(live.store.user(session.user).await?.map(|user| user.email));
         }
     }
     let sessions = sessions.into_iter().map(|session| view(&session, emails.get(&session.user).cloned().flatten()));

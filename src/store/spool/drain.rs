@@ -95,7 +95,9 @@ impl Spool {
 
     fn done_with(&self, batch: &[Read]) {
         let mut files = self.files();
-        batch.iter().for_each(|read| files.advance(read));
+        for read in batch {
+            files.advance(read);
+        }
         let waiting = files.waiting();
         drop(files);
         self.waiting.send_replace(waiting);
@@ -122,7 +124,9 @@ impl Spool {
             return wait_after(progress.failures);
         }
         tracing::error!(%error, "the database refuses a turn; it is set aside in the spool's folder `rejected`");
-        batch.iter().for_each(|read| self.files().reject(read));
+        for read in batch {
+            self.files().reject(read);
+        }
         progress.failures = 0;
         progress.careful = progress.careful.saturating_sub(1);
         self.done_with(batch);

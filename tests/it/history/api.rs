@@ -60,9 +60,8 @@ impl Api {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
-        if tokio::time::timeout(PATIENCE, asking).await.is_err() {
-            panic!("{path} stays {last:#}");
-        }
+        let in_time = tokio::time::timeout(PATIENCE, asking).await.is_ok();
+        assert!(in_time, "{path} stays {last:#}");
         last
     }
 

@@ -1,10 +1,15 @@
 //! Sound that is kept, where somebody wants that.
 
-use aigolos::audio::SampleRate;
+use std::{
+    io::{Seek, Write},
+    time::Duration,
+};
+
+use aigolos::job::{decode::decode, kind::SoundKind};
 use serde_json::json;
 
 use super::api::Api;
-use crate::harness::{TestServer, recording};
+use crate::harness::{TestServer, loudness, recording};
 
 /// Samples of 48 kHz in an Opus file, by what its last page says.
 fn ticks(file: &[u8]) -> u64 {
@@ -44,7 +49,16 @@ async fn both_sides_are_heard_again() {
     let reply = api.raw(&sound("reply")).await.bytes().await.expect("a file");
     let sent = client.sound(1).len() as u64 * 2;
     assert_eq!(ticks(&reply), sent, "as it was sent, at twice the rate");
-    assert_eq!(SampleRate::HZ_24000.hz() * 2, 48_000);
+    for file in [&user, &reply] {
+        let mut kept = tempfile::tempfile().expect("a scratch file");
+        kept.write_all(file).expect("written");
+        kept.rewind().expect("readable");
+        let audio =
+            decode(kept, SoundKind::Ogg { opus: true }, 0, Duration::from_mins(1), |_| true).expect("it decodes");
+        let ms = ticks(file) / 48;
+        assert!(u64::from(audio.ms()).abs_diff(ms) < 40, "{} of {ms} ms", audio.ms());
+        assert!(loudness(audio.samples()) > 300.0, "it is not silence");
+    }
 
     let part = api.with(&sound("user"), &[("range", "bytes=0-3"), ("if-range", &tag)]).await;
     assert_eq!(part.status(), 206);
