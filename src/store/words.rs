@@ -235,7 +235,7 @@ mod tests {
         fn any_text_has_words_that_are_found(text in "\\PC{0,200}", extra in "[\\u{0}-\\u{ffff}]{0,100}") {
             let text = text + &extra;
             for (place, word) in words(&text) {
-                proptest::prop_assert!(word.chars().all(|c| c.is_alphanumeric()));
+                proptest::prop_assert!(word.chars().all(char::is_alphanumeric));
                 let query = Query::of(&text[place]).expect("a word");
                 proptest::prop_assert_eq!(&query.words, &vec![word]);
                 proptest::prop_assert!(query.snippet([text.as_str()]).is_some());

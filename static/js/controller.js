@@ -368,6 +368,8 @@ export class Controller {
   sessionOver(reason) {
     this.notices.clear('link');
     if (reason === 'client_ended') return;
+    // Who may no longer come in is led to the log-in; anybody else finds a fresh page.
+    if (reason === 'revoked') return location.reload();
     const wasLive = this.live;
     if (wasLive) this.stop();
     if (reason === 'idle') {

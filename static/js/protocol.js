@@ -299,11 +299,12 @@ export class Session {
 
   /** @param {number} code */
   closed(code) {
-    if (code === 1000 || code === 4001 || this.idle) {
+    if (code === 1000 || code === 4001 || code === 4003 || this.idle) {
       clearTimeout(this.timer);
       this.socket = null;
       this.forget();
-      const reason = code === 4001 || this.idle ? 'idle' : 'server_ended';
+      const quiet = code === 4001 || this.idle;
+      const reason = quiet ? 'idle' : code === 4003 ? 'revoked' : 'server_ended';
       this.idle = false;
       this.tell({ state: 'closed', reason });
       return;
