@@ -358,6 +358,9 @@ impl Jobs {
             Some(Ok(false)) => (state, data) = (JobState::Cancelled, End::Cancelled.data()),
             Some(Err(error)) => tracing::error!(job.id = %live.id, %error, "the end of a job cannot be written down"),
         }
+        // Whoever hears of the end finds nothing left of it.
+        let _ = fs::remove_file(self.path(live.id));
+        live.slot.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(kind) = last_event(state) {
             live.last(kind, data);
         }
@@ -365,9 +368,7 @@ impl Jobs {
             () = live.wait_until_saved() => {}
             () = stopping.cancelled() => return,
         }
-        let _ = fs::remove_file(self.path(live.id));
         tracing::info!(job.id = %live.id, ?state, "a job ended");
-        live.slot.lock().unwrap_or_else(PoisonError::into_inner).take();
         self.state().live.remove(&live.id);
         live.close();
     }
