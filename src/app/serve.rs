@@ -2,6 +2,7 @@
 
 use std::{future::Future, io, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 
+use axum::http::Uri;
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -196,5 +197,7 @@ fn allowed_hosts(config: &Config) -> Option<Vec<String>> {
     if hosts.iter().any(|host| host == "*") || (hosts.is_empty() && !config.bind.ip().is_loopback()) {
         return None;
     }
-    Some(hosts.clone())
+    // A proxy passes on the name that people use.
+    let public = config.settings.keeping.public_url.parse::<Uri>().ok();
+    Some(hosts.iter().cloned().chain(public.and_then(|url| url.host().map(str::to_owned))).collect())
 }

@@ -23,7 +23,7 @@ pub struct Settings {
     /// Further origins whose pages may connect, comma-separated (`https://voice.example.org`); the server's own always may
     #[arg(long, env = "CORS_ALLOWED_ORIGINS", value_delimiter = ',', global = true, help_heading = "Server")]
     pub cors_allowed_origins: Vec<String>,
-    /// Host names the server answers to, comma-separated; empty: any where BIND is open to the network, else this machine's own
+    /// Host names the server answers to besides this machine's own and PUBLIC_URL's, comma-separated; empty: any where BIND is open to the network
     #[arg(long, env = "ALLOWED_HOSTS", value_delimiter = ',', global = true, help_heading = "Server")]
     pub allowed_hosts: Vec<String>,
     /// Sessions at once; one more is refused with a time to try again
