@@ -25,6 +25,8 @@ const THRESHOLD: f32 = 0.3;
 const MARGIN: usize = 400 / FRAME_MS as usize;
 /// Pieces under way at once: the next one is waiting when a worker becomes free.
 const AHEAD: usize = 2;
+/// How often a piece gives its thread up to live speech before it counts as much as that.
+const GIVES_WAY: u32 = 4;
 
 /// What was heard in one piece of a recording.
 #[derive(Debug, Clone, PartialEq)]
@@ -84,24 +86,33 @@ pub async fn transcribe_pieces(
     let session = SessionId::fresh();
     let mut decoded = 0_usize;
     let mut rejected = Some("no_speech");
+    let submit = |piece: &Range<usize>, priority| {
+        recognizer.submit(RecognizeRequest {
+            session,
+            priority,
+            audio: Arc::new(audio.slice(piece.clone())),
+            language: options.language.clone(),
+            prompt: options.prompt.clone(),
+            words: options.words,
+        })
+    };
     let mut waiting: VecDeque<(Range<usize>, Recognition)> = VecDeque::new();
     let mut coming = pieces.iter();
     loop {
         while waiting.len() < AHEAD
             && let Some(piece) = coming.next()
         {
-            let request = RecognizeRequest {
-                session,
-                priority: Priority::Final,
-                audio: Arc::new(audio.slice(piece.clone())),
-                language: options.language.clone(),
-                prompt: options.prompt.clone(),
-                words: options.words,
-            };
-            waiting.push_back((piece.clone(), recognizer.submit(request)));
+            waiting.push_back((piece.clone(), submit(piece, Priority::Recording)));
         }
         let Some((piece, answer)) = waiting.pop_front() else { break };
-        let mut transcript = answer.await.unwrap_or(Err(EngineError::Closed))?;
+        let mut answer = answer.await.unwrap_or(Err(EngineError::Closed));
+        let mut given_up = 0;
+        while answer == Err(EngineError::Superseded) {
+            given_up += 1;
+            let priority = if given_up < GIVES_WAY { Priority::Recording } else { Priority::Final };
+            answer = submit(&piece, priority).await.unwrap_or(Err(EngineError::Closed));
+        }
+        let mut transcript = answer?;
         let (start_ms, end_ms) = ((piece.start / 16) as u32, (piece.end / 16) as u32);
         for word in &mut transcript.words {
             word.start_ms += start_ms;
@@ -248,6 +259,42 @@ mod tests {
         assert_eq!(whole.words[1].start_ms, cut);
         assert!(whole.words[2].start_ms > 19_800, "silence is not decoded: {:?}", whole.words);
         assert!(fractions.is_sorted() && fractions.last() == Some(&1.0), "{fractions:?}");
+    }
+
+    /// Gives each piece up for something live, as long as it may.
+    #[derive(Default)]
+    struct Busy(std::sync::Mutex<Vec<Priority>>);
+
+    impl Recognizer for Busy {
+        fn info(&self) -> EngineInfo {
+            Echo.info()
+        }
+
+        fn max_audio(&self) -> Duration {
+            Echo.max_audio()
+        }
+
+        fn submit(&self, request: RecognizeRequest) -> Recognition {
+            self.0.lock().expect("not poisoned").push(request.priority);
+            if request.priority == Priority::Final {
+                return Echo.submit(request);
+            }
+            let (reply, answer) = tokio::sync::oneshot::channel();
+            assert!(reply.send(Err(EngineError::Superseded)).is_ok());
+            answer
+        }
+    }
+
+    #[tokio::test]
+    async fn a_piece_gives_way_to_live_speech_but_not_for_ever() {
+        let audio = recording(&[(3.0, 8000)]);
+        let busy = Busy::default();
+        let whole = transcribe_whole(&busy, &mut Loudness, &audio, &WholeOptions::default(), |_| {}).await;
+        assert_eq!(whole.expect("nothing fails here").text, "piece");
+        let tries = busy.0.into_inner().expect("not poisoned");
+        let mut expected = vec![Priority::Recording; GIVES_WAY as usize];
+        expected.push(Priority::Final);
+        assert_eq!(tries, expected);
     }
 
     #[tokio::test]

@@ -54,6 +54,9 @@ pub struct EngineInfo {
 /// Which work goes first. Finals are never dropped; a newer partial replaces the same session's waiting one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Priority {
+    /// A piece of a recording: nobody is waiting in mid-conversation. Runs where nothing else would, and gives its thread
+    /// up for a final ([`EngineError::Superseded`]: submit it again).
+    Recording,
     Partial,
     Final,
 }

@@ -1,10 +1,12 @@
-//! A pool of named threads behind one bounded queue with two classes: finals before partials.
+//! A pool of named threads behind one bounded queue: finals before partials, and pieces of recordings when there is room.
 //!
 //! The rules, in the order in which they bite:
 //! - A session has at most one partial waiting. A newer one takes its place in the queue, the older one answers
 //!   [`EngineError::Superseded`].
 //! - An arriving final removes its session's waiting partial and aborts its running one. If no worker is idle it also
 //!   aborts the partial of another session that started last: that costs one repeated partial, and saves a wait.
+//! - A piece of a recording runs when nothing live waits, and never on the last thread but where there is only one. A
+//!   final that finds all threads busy takes one from a recording before it takes one from a partial.
 //! - Within a class sessions take turns, so one with many jobs waiting cannot starve the others; jobs of one session
 //!   keep their order.
 //! - A job whose receiver was dropped is skipped; one that runs is aborted.
@@ -63,6 +65,7 @@ pub struct PoolSettings {
 pub struct Load {
     pub waiting_partials: usize,
     pub waiting_finals: usize,
+    pub waiting_recordings: usize,
     pub running: usize,
     /// Jobs that ran to their end, well or not.
     pub done: u64,
@@ -180,6 +183,8 @@ impl<W: Worker> Pool<W> {
         match priority {
             Priority::Partial => state.admit_partial(waiting, self.shared.capacity),
             Priority::Final => state.admit_final(waiting, self.shared.capacity),
+            // Whoever transcribes a recording submits two pieces at a time; the number of recordings is bounded.
+            Priority::Recording => state.queue.push(Priority::Recording, waiting),
         }
         drop(state);
         self.shared.arrived.notify_one();
@@ -192,6 +197,7 @@ impl<W: Worker> Pool<W> {
         Load {
             waiting_partials: state.queue.partials(),
             waiting_finals: state.queue.finals(),
+            waiting_recordings: state.queue.recordings(),
             running: state.running.iter().flatten().count(),
             ..state.load
         }
@@ -260,8 +266,8 @@ impl<W: Worker> State<W> {
                 .running
                 .iter()
                 .flatten()
-                .filter(|o| o.priority == Priority::Partial && !o.withdrawn.load(Ordering::Relaxed))
-                .max_by_key(|o| o.started);
+                .filter(|o| o.priority != Priority::Final && !o.withdrawn.load(Ordering::Relaxed))
+                .max_by_key(|o| (o.priority == Priority::Recording, o.started));
             // One that is already being aborted will free its thread for this final or an earlier one.
             let coming_free = self.running.iter().flatten().filter(|o| o.withdrawn.load(Ordering::Relaxed)).count();
             if let Some(youngest) = youngest
@@ -283,7 +289,9 @@ impl<W: Worker> State<W> {
     #[expect(clippy::type_complexity, reason = "named at its only call")]
     fn next(&mut self) -> Option<(Priority, Waiting<W::Job, W::Output>)> {
         loop {
-            let (priority, waiting) = self.queue.pop()?;
+            let recording = |o: &&Occupant| o.priority == Priority::Recording;
+            let busy = self.running.iter().flatten().filter(recording).count();
+            let (priority, waiting) = self.queue.pop(busy + 1 < self.running.len().max(2))?;
             if !waiting.abandoned() {
                 return Some((priority, waiting));
             }

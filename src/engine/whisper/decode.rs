@@ -110,7 +110,7 @@ impl Worker for Decoder {
         if !prompt.is_empty() {
             parameters.set_tokens(&prompt);
         }
-        let again = settings.fallback && request.priority == Priority::Final && !facts.nano();
+        let again = settings.fallback && request.priority != Priority::Partial && !facts.nano();
         parameters.set_temperature_inc(if again { 0.4 } else { 0.0 });
 
         let mut samples = request.audio.to_f32();
@@ -134,7 +134,7 @@ impl Worker for Decoder {
         let texts: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
         let sot = contexts.plain.token_sot();
         let no_speech_token = contexts.plain.token_nosp();
-        let ask = request.priority == Priority::Final && !facts.nano();
+        let ask = request.priority != Priority::Partial && !facts.nano();
         let threads = settings.threads_per_worker.max(1);
         let no_speech = || if ask { no_speech(state, sot, no_speech_token, threads) } else { None };
         let rejected = guard::reason(&texts, mean_log_probability, no_speech, &settings.guard);

@@ -77,7 +77,7 @@ impl Facts {
         let (margin, measured_floor, grain) = match class {
             // Measured to do for short sentences; half the cost where a mistake is soon mended.
             Priority::Partial if self.nano() => (SPARE_STEPS, 64, 32),
-            Priority::Final if self.nano() => (SPARE_STEPS, 128, 32),
+            Priority::Final | Priority::Recording if self.nano() => (SPARE_STEPS, 128, 32),
             _ => (128, 256, 64),
         };
         let steps = u32::try_from(samples.div_ceil(320)).ok()?;

@@ -1,4 +1,4 @@
-//! The two-class queue of a pool: finals before partials, sessions in turn within a class.
+//! The queue of a pool: finals before partials before recordings, sessions in turn within a class.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -34,15 +34,17 @@ impl<J, O> Waiting<J, O> {
 pub struct Queue<J, O> {
     finals: Lane<J, O>,
     partials: Lane<J, O>,
+    recordings: Lane<J, O>,
 }
 
 impl<J, O> Default for Queue<J, O> {
     fn default() -> Self {
-        Self { finals: Lane::default(), partials: Lane::default() }
+        Self { finals: Lane::default(), partials: Lane::default(), recordings: Lane::default() }
     }
 }
 
 impl<J, O> Queue<J, O> {
+    /// Live jobs that wait; recordings have a bound of their own.
     pub fn len(&self) -> usize {
         self.finals.count + self.partials.count
     }
@@ -55,16 +57,23 @@ impl<J, O> Queue<J, O> {
         self.partials.count
     }
 
+    pub fn recordings(&self) -> usize {
+        self.recordings.count
+    }
+
     pub fn push(&mut self, priority: Priority, waiting: Waiting<J, O>) {
         match priority {
             Priority::Final => self.finals.push(waiting),
             Priority::Partial => self.partials.push(waiting),
+            Priority::Recording => self.recordings.push(waiting),
         }
     }
 
-    pub fn pop(&mut self) -> Option<(Priority, Waiting<J, O>)> {
+    /// The next job; a piece of a recording only if `recordings` says that there is a thread for it.
+    pub fn pop(&mut self, recordings: bool) -> Option<(Priority, Waiting<J, O>)> {
         let waiting = self.finals.pop().map(|job| (Priority::Final, job));
-        waiting.or_else(|| self.partials.pop().map(|job| (Priority::Partial, job)))
+        let waiting = waiting.or_else(|| self.partials.pop().map(|job| (Priority::Partial, job)));
+        waiting.or_else(|| if recordings { self.recordings.pop().map(|job| (Priority::Recording, job)) } else { None })
     }
 
     pub fn has_partial(&self, session: SessionId) -> bool {
@@ -89,11 +98,11 @@ impl<J, O> Queue<J, O> {
 
     /// Drops what nobody waits for any more and says how many that were.
     pub fn remove_abandoned(&mut self) -> u64 {
-        self.finals.remove_abandoned() + self.partials.remove_abandoned()
+        self.finals.remove_abandoned() + self.partials.remove_abandoned() + self.recordings.remove_abandoned()
     }
 
     pub fn drain(&mut self) -> Vec<Waiting<J, O>> {
-        std::iter::from_fn(|| self.pop().map(|(_, waiting)| waiting)).collect()
+        std::iter::from_fn(|| self.pop(true).map(|(_, waiting)| waiting)).collect()
     }
 }
 

@@ -164,6 +164,35 @@ fn a_final_without_an_idle_thread_takes_the_youngest_partials() {
 }
 
 #[test]
+fn recordings_leave_a_thread_for_the_living_and_give_theirs_up_for_a_final() {
+    let stage = Stage::new(2, 16);
+    let recording = SessionId::fresh();
+    let first = stage.submit(recording, Priority::Recording, 1, Play::Abort);
+    assert_eq!(stage.began.recv(), Ok(1));
+    let second = stage.finishing(recording, Priority::Recording, 2);
+    assert_eq!(answer(stage.finishing(SessionId::fresh(), Priority::Partial, 3)), Ok(3));
+    assert_eq!(stage.order(1), [3], "the second piece has waited");
+    let (open, busy) = stage.occupy();
+    assert_eq!(answer(stage.finishing(SessionId::fresh(), Priority::Final, 4)), Ok(4));
+    assert_eq!(answer(first), Err(EngineError::Superseded));
+    assert_eq!(answer(second), Ok(2));
+    drop(open);
+    assert_eq!(answer(busy), Ok(0));
+    assert_eq!(stage.pool.load().waiting_recordings, 0);
+}
+
+#[test]
+fn one_thread_serves_recordings_too() {
+    let stage = Stage::new(1, 16);
+    let (open, _busy) = stage.occupy();
+    let piece = stage.finishing(SessionId::fresh(), Priority::Recording, 1);
+    let partial = stage.finishing(SessionId::fresh(), Priority::Partial, 2);
+    drop(open);
+    assert_eq!(stage.order(2), [2, 1]);
+    assert!(answer(piece).is_ok() && answer(partial).is_ok());
+}
+
+#[test]
 fn a_job_without_a_caller_is_skipped_or_aborted() {
     let stage = Stage::new(1, 16);
     let (open, _busy) = stage.occupy();
@@ -295,7 +324,7 @@ proptest! {
         }
         let mut served = [0; 5];
         let mut last = [None; 5];
-        while let Some((_, waiting)) = queue.pop() {
+        while let Some((_, waiting)) = queue.pop(true) {
             let session = sessions.iter().position(|s| *s == waiting.session).expect("one of these");
             prop_assert!(last[session] < Some(waiting.job));
             last[session] = Some(waiting.job);
