@@ -42,6 +42,8 @@ async fn identify(State(door): State<Door>, mut request: Request, next: Next) ->
         return next.run(request).await;
     }
     let machine = path.starts_with("/api/") || path == "/ws";
+    // To somebody unknown these would only show the way to the log-in, which is no way while nobody can be known.
+    let personal = path == "/" || path.starts_with("/app/");
     let source = door.origins.source(request.headers());
     let safe = request.method().is_safe();
     if !safe && source == Source::Foreign {
@@ -61,8 +63,8 @@ async fn identify(State(door): State<Door>, mut request: Request, next: Next) ->
     };
     let found = match found {
         Ok(found) => found,
-        Err(error) if machine => return error.into_response(),
-        // Pages are shown to somebody unknown, and say themselves what does not work.
+        Err(error) if machine || personal => return error.into_response(),
+        // The other pages are shown to somebody unknown, and say themselves what does not work.
         Err(_) => None,
     };
     let Some(Found { identity, cookie }) = found else { return next.run(request).await };

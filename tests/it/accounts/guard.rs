@@ -160,6 +160,9 @@ async fn with_the_database_away_pages_stand_and_nobody_is_taken_for_a_stranger()
     for path in ["/login/", "/static/js/main.js", "/api/health/live"] {
         ann.get(path).await.expect(200);
     }
+    for path in ["/", "/app/"] {
+        assert_eq!(ann.get(path).await.said(), (503, "store_unavailable"));
+    }
     cluster.start();
     let until = std::time::Instant::now() + crate::harness::PATIENCE;
     while ann.get("/api/auth/me").await.body["user"]["email"] != ANN {
