@@ -28,7 +28,8 @@ test-rust:
 test-browser:
 	@scripts/deps.sh test
 	@scripts/fetch-onnxruntime.py
-	@cargo build --locked
+	@# The same build as the tests': its dependencies have the same features, so nothing is compiled twice.
+	@cargo test --workspace --locked --no-run
 	@cd tests/browser && npm ci --no-audit --no-fund --loglevel=error
 	cd tests/browser && AIGOLOS_BIN="$(abspath $(TARGET))/debug/aigolos" npm test
 

@@ -65,7 +65,7 @@ pub struct Said {
 pub struct Spoken {
     pub start_ms: u64,
     pub end_ms: u64,
-    /// Where the session asked for word times.
+    /// Where the session asked for word times, or keeps its sound.
     pub words: Vec<Word>,
 }
 

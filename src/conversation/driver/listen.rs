@@ -133,7 +133,9 @@ impl Driver {
     fn open_speech(&mut self, turn: TurnId, start_ms: u64, audio: &Mono16k, visible: bool) {
         let now = Instant::now();
         let settings = self.settings.transcript.clone().for_max_audio(self.engines.recognizer.max_audio());
-        let utterance = Utterance::new(TranscriptSettings { words: self.options.words, ..settings }, start_ms);
+        // Kept sound is played back with its words in time.
+        let words = self.options.words || self.book.keeps_sound;
+        let utterance = Utterance::new(TranscriptSettings { words, ..settings }, start_ms);
         let decodes = CancellationToken::new();
         let mut speech = Speech {
             turn,
@@ -325,8 +327,8 @@ impl Driver {
         if let Some(clock) = self.clock(turn) {
             clock.timings.final_transcript_ms = final_at.map(|at| clock.ms_at(at));
         }
+        let spoken = Spoken { start_ms, end_ms, words: found.words.clone() };
         let words = if self.options.words { found.words } else { Vec::new() };
-        let spoken = Spoken { start_ms, end_ms, words: words.clone() };
         let language = self.options.language.clone().or(found.language);
         self.book.said(turn, self.options.mode, Said { text: text.clone(), spoken: Some(spoken), language });
         self.book.sound(turn, Role::User, Pcm::new(SampleRate::HZ_16000, std::mem::take(&mut speech.sound)));

@@ -35,6 +35,11 @@ async fn both_sides_are_heard_again() {
     let seen = api.eventually(&path, |seen| seen["turns"][0]["audio"] == json!(["user", "reply"])).await;
 
     let turn = &seen["turns"][0];
+    // Its words have times, to be shown as they sound, though the session did not ask for them.
+    let words = turn["words"].as_array().expect("a list");
+    assert_eq!(words.len(), turn["text"].as_str().expect("text").split_whitespace().count());
+    assert!(words.iter().all(|word| word["start_ms"].as_u64() <= word["end_ms"].as_u64()), "{words:?}");
+    assert!(client.of_kind("transcript.final")[0].get("words").is_none());
     let sound = |side: &str| format!("{path}/audio/{}/{}/{side}", session.as_str().expect("an id"), turn["turn"]);
     let answer = api.raw(&sound("user")).await;
     assert_eq!(answer.headers()["content-type"], "audio/ogg");
