@@ -64,7 +64,7 @@ async function models() {
   const answer = await modelErrors.run(() => read('/api/admin/models'), { again: () => void models() });
   if (!answer) return;
   const rows = answer.models.map((/** @type {any} */ { kind, name, bytes: size, in_use }) =>
-    cells(name, t(`scope.${kind}`), bytes(size), in_use ? make('span', 'tag good', t('admin.model_used')) : ''),
+    cells(name, t(`scope.${kind}`), size ? bytes(size) : t('admin.model_inside'), in_use ? make('span', 'tag good', t('admin.model_used')) : ''),
   );
   table('models', [t('admin.model'), t('admin.model_for'), t('admin.model_size'), t('admin.model_state')], rows);
 }
