@@ -24,6 +24,7 @@ test-rust:
 	@scripts/fetch-onnxruntime.py
 	@scripts/python-venv.sh
 	cargo test --workspace --locked
+	TEST_DATABASE=postgresql cargo test --locked --test it -- work:: described:: sessions:: live::
 
 test-browser:
 	@scripts/deps.sh test

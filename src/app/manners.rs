@@ -1,6 +1,7 @@
 //! What every request goes through before its handler, and every answer after it: who asks from where, how often, how
 //! long it may take, and in which language it is told what went wrong.
 
+mod linger;
 mod rate;
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
@@ -64,6 +65,7 @@ impl Manners {
             .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| ApiError::internal().into_response()))
             .layer(self.cors())
             .layer(middleware::from_fn_with_state(self.clone(), named))
+            .layer(middleware::from_fn(linger::hear_out))
     }
 
     fn cors(&self) -> CorsLayer {

@@ -1,11 +1,12 @@
 //! A real server on a free port, and a client that speaks to it. Every wait is bounded, so a test that hangs fails.
 
 use std::{
+    collections::BTreeMap,
     ffi::OsString,
     net::SocketAddr,
-    path::Path,
+    path::{Path, PathBuf},
     process::Command,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -22,6 +23,8 @@ use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async,
     tungstenite::{Message, client::IntoClientRequest},
 };
+
+use crate::postgres::postgres;
 
 /// No single thing in a test takes longer than this, on any machine.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -51,7 +54,10 @@ impl TestServer {
     /// The same with engines of the test's own.
     pub async fn start_with(folder: &Path, flags: &[&str], engines: Option<Engines>) -> Self {
         let data = folder.to_str().expect("scratch folders have plain names");
-        let flags = [flags, &["--data-dir", data]].concat();
+        let database = database_of(folder);
+        let own = ["--database-url", database.as_deref().unwrap_or_default()];
+        let own = if database.is_some() && !flags.contains(&own[0]) { &own[..] } else { &[] };
+        let flags = [flags, &["--data-dir", data], own].concat();
         let arguments = ["aigolos", "--asr-model-name", "nano", "--tts-engine", "espeak", "--llm-backend", "builtin"];
         // clap lets no flag stand twice: what the test wishes replaces the default.
         let defaults = arguments[1..].chunks(2).filter(|pair| !flags.contains(&pair[0])).flatten();
@@ -118,6 +124,17 @@ impl Drop for TestServer {
     fn drop(&mut self) {
         drop(self.stop.take()); // a dropped sender stops it as a sent one does
     }
+}
+
+/// With `TEST_DATABASE=postgresql` every server that does not name its database has one of PostgreSQL's; a server that
+/// starts in an earlier one's folder has the same.
+fn database_of(folder: &Path) -> Option<String> {
+    static KNOWN: Mutex<BTreeMap<PathBuf, String>> = Mutex::new(BTreeMap::new());
+    if std::env::var("TEST_DATABASE").is_ok_and(|database| database == "postgresql") {
+        let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        return Some(known.entry(folder.to_owned()).or_insert_with(|| postgres().fresh_database()).clone());
+    }
+    None
 }
 
 /// The bundled engines take memory and half a second; all servers of the test process share them.
