@@ -147,7 +147,8 @@ async function tell(response, events, { from = 0, pace, cutAfter = Infinity }) {
   for (const [index, [name, data]] of events.entries()) {
     if (index < from) continue;
     if (index >= cutAfter) {
-      response.destroy();
+      // What was written still arrives, then the line ends in the middle of the answer.
+      response.socket?.end();
       return;
     }
     if (response.destroyed) return;
