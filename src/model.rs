@@ -115,6 +115,18 @@ pub enum Role {
     System,
     User,
     Assistant,
+    /// What a function gave back that the model had called.
+    Tool,
+}
+
+/// A function the model wants called: the client calls it and tells what came out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolCall {
+    /// Names this call; what comes out names it again.
+    pub id: String,
+    pub name: String,
+    /// A JSON object, as the model wrote it: it may not be valid.
+    pub arguments: String,
 }
 
 /// One entry of the history a chat model sees.
@@ -122,12 +134,30 @@ pub enum Role {
 pub struct Message {
     pub role: Role,
     pub content: String,
+    /// What the assistant called, [`Role::Assistant`] only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calls: Vec<ToolCall>,
+    /// Which call `content` came out of, [`Role::Tool`] only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call_id: Option<String>,
 }
 
 impl Message {
     #[must_use]
     pub fn new(role: Role, content: impl Into<String>) -> Self {
-        Self { role, content: content.into() }
+        Self { role, content: content.into(), calls: Vec::new(), call_id: None }
+    }
+
+    /// What came out of the call `call_id`.
+    #[must_use]
+    pub fn output(call_id: impl Into<String>, content: impl Into<String>) -> Self {
+        Self { call_id: Some(call_id.into()), ..Self::new(Role::Tool, content) }
+    }
+
+    /// The assistant calls functions, perhaps saying something first.
+    #[must_use]
+    pub fn calling(content: impl Into<String>, calls: Vec<ToolCall>) -> Self {
+        Self { calls, ..Self::new(Role::Assistant, content) }
     }
 }
 

@@ -114,6 +114,8 @@ pub fn ours(whisper: &Whisper, audio: &Mono16k) -> (f64, String) {
         language: None,
         prompt: None,
         words: false,
+        translate: false,
+        temperature: None,
     };
     let heard = whisper.submit(request).blocking_recv().expect("answered").expect("decodes");
     (started.elapsed().as_secs_f64() * 1e3, heard.text)

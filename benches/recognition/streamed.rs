@@ -185,6 +185,8 @@ fn decoded(whisper: &Whisper, decode: &Decode, run: &mut Run) -> (f64, Transcrip
         language: None,
         prompt: None,
         words: decode.words,
+        translate: false,
+        temperature: None,
     };
     let heard = whisper.submit(request).blocking_recv().expect("answered").expect("decodes");
     let ms = heard.compute.as_secs_f64() * 1e3;

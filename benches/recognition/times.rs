@@ -40,6 +40,8 @@ pub fn report(whisper: &Whisper) {
                 language: None,
                 prompt: None,
                 words: true,
+                translate: false,
+                temperature: None,
             };
             let heard = whisper.submit(request).blocking_recv().expect("answered").expect("decodes");
             if bare(&heard.text) != bare(sentence) {

@@ -41,6 +41,8 @@ pub async fn check(config: &Config) -> Result<ExitCode, Box<dyn std::error::Erro
                 language: None,
                 prompt: None,
                 words: false,
+                translate: false,
+                temperature: None,
             };
             match engine.submit(request).await {
                 Ok(Ok(_)) => {

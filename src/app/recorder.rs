@@ -165,7 +165,7 @@ fn encode(queue: &Receiver<Sound>, spool: &Spool, left: &watch::Sender<usize>) {
     for Sound { place, turn, by, audio } in queue {
         let side = match by {
             Role::Assistant => Side::Reply,
-            Role::User | Role::System => Side::User,
+            Role::User | Role::System | Role::Tool => Side::User,
         };
         spool.keep_audio(&TurnAudio {
             user: place.user,

@@ -1,13 +1,14 @@
 //! Everything that can be set, as it is typed. The doc comments are `--help`, and, held by a test, `.env.example` and
 //! docs/configuration.md.
 
+mod clients;
 mod keeping;
 
 use std::path::PathBuf;
 
 use clap::Args;
 
-pub use self::keeping::Keeping;
+pub use self::{clients::Clients, keeping::Keeping};
 
 use crate::engine::vad::VadEngine;
 
@@ -161,6 +162,9 @@ pub struct Settings {
 
     #[command(flatten)]
     pub keeping: Keeping,
+
+    #[command(flatten)]
+    pub clients: Clients,
 }
 
 /// Empty, or a number from 0 to 2.

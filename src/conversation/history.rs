@@ -133,7 +133,7 @@ impl History {
             }
         }
         messages.push(Message::new(Role::User, said));
-        ChatRequest { messages, max_tokens: None, session: Some(session) }
+        ChatRequest { messages, session: Some(session), ..ChatRequest::default() }
     }
 
     /// The exchanges remembered, oldest first.

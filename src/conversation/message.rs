@@ -1,8 +1,9 @@
 //! What goes into a conversation and what comes out: [`Command`] and [`Event`]. Every protocol translates to these.
 
+use super::item::{ItemKey, NewItem, Respond};
 use crate::{
     audio::{Pcm, SampleRate},
-    engine::EngineError,
+    engine::{EngineError, StopCause, Tool, ToolChoice},
     model::{SessionId, Timings, TurnId, Word},
 };
 
@@ -29,12 +30,34 @@ pub enum TurnDetection {
         /// Shorten or stretch `silence_ms` by how finished the words look.
         adaptive: bool,
         /// Whether speaking stops a reply.
-        interrupt: bool,
+        interrupt: Interrupt,
         /// Whether a finished utterance is answered by itself.
         respond: bool,
+        /// Silence of everybody after which a reply is made although nobody asked; `None`: never.
+        nudge_ms: Option<u32>,
     },
     /// The client says so with [`Command::Commit`] (push-to-talk).
     Manual,
+}
+
+/// Whether speaking stops a reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interrupt {
+    /// The reply is spoken to its end; an utterance meanwhile is answered afterwards.
+    Never,
+    /// Once it is clear that the person means to: not a cough, not an "uh-huh", not the reply's own echo.
+    Meant,
+    /// As soon as there is a voice.
+    AtOnce,
+}
+
+/// How fast the sound of replies is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// A little ahead of the loudspeaker, so that stopping costs little.
+    AsHeard,
+    /// As it is made; the client keeps what it has not played yet.
+    AsMade,
 }
 
 impl Default for TurnDetection {
@@ -45,8 +68,9 @@ impl Default for TurnDetection {
             soft_silence_ms: 200,
             silence_ms: 500,
             adaptive: true,
-            interrupt: true,
+            interrupt: Interrupt::Meant,
             respond: true,
+            nudge_ms: None,
         }
     }
 }
@@ -69,6 +93,16 @@ pub struct SessionOptions {
     pub words: bool,
     /// Whether replies are spoken; `false`: text only.
     pub speak: bool,
+    pub pace: Pace,
+    /// Text to steer the recogniser's spelling.
+    pub spelling: Option<String>,
+    /// What the chat model may ask to be called.
+    pub tools: Vec<Tool>,
+    pub tool_choice: ToolChoice,
+    /// The longest reply, in tokens; `None`: the backend's.
+    pub max_tokens: Option<u32>,
+    /// `None`: the backend's.
+    pub temperature: Option<f32>,
 }
 
 impl Default for SessionOptions {
@@ -83,6 +117,12 @@ impl Default for SessionOptions {
             instructions: None,
             words: false,
             speak: true,
+            pace: Pace::AsHeard,
+            spelling: None,
+            tools: Vec::new(),
+            tool_choice: ToolChoice::Auto,
+            max_tokens: None,
+            temperature: None,
         }
     }
 }
@@ -92,8 +132,10 @@ impl Default for SessionOptions {
 pub enum Command {
     /// Sound from the microphone, at the rate the session declared.
     Audio(Pcm),
-    /// The utterance ends here.
-    Commit,
+    /// The utterance ends here; `respond`: and is answered, where the session answers at all.
+    Commit {
+        respond: bool,
+    },
     /// Forget the utterance so far.
     Clear,
     /// A typed utterance; answered like a spoken one.
@@ -106,6 +148,24 @@ pub enum Command {
         played_ms: u32,
     },
     Update(Box<SessionOptions>),
+    /// Puts an entry into the conversation; nobody answers it by itself.
+    Add(Box<NewItem>),
+    /// Takes an entry out of the conversation.
+    Remove(ItemKey),
+    /// Cuts a reply that was sent, ended or not, to what was played of it: in what the model is told and in what is kept.
+    /// Answered by [`Event::ReplyCut`].
+    Cut {
+        turn: TurnId,
+        played_ms: u32,
+    },
+    /// Makes a reply to the conversation as it stands, once everything committed is written down. Answered at once by
+    /// [`Event::ReplyStarted`].
+    Respond(Box<Respond>),
+    /// A command the client has a name for: what is told in direct answer carries `tag`.
+    Tagged {
+        tag: u64,
+        command: Box<Command>,
+    },
     /// The client ends the session; what was committed is still finished.
     End,
 }
@@ -132,9 +192,11 @@ pub enum Event {
         turn: TurnId,
         at_ms: u64,
     },
+    /// The utterance ended: with its last voice at `at_ms`, and with the silence that ended it at `until_ms`.
     SpeechStopped {
         turn: TurnId,
         at_ms: u64,
+        until_ms: u64,
     },
     /// Text while the person speaks: `stable` only ever grows, `unstable` may change.
     Partial {
@@ -151,9 +213,19 @@ pub enum Event {
         start_ms: u64,
         end_ms: u64,
         rejected: Option<&'static str>,
+        /// ISO 639-1, as the session has it or the recogniser found.
+        language: Option<String>,
+    },
+    /// Nobody spoke for [`TurnDetection::Voice::nudge_ms`], from `start_ms` to `end_ms`; a reply of this turn follows.
+    Nudged {
+        turn: TurnId,
+        start_ms: u64,
+        end_ms: u64,
     },
     ReplyStarted {
         turn: TurnId,
+        /// Of the [`Command::Respond`] that asked for it.
+        tag: Option<u64>,
     },
     /// A piece of the reply's text, sent with (just before) the sound that speaks it.
     ReplyText {
@@ -174,10 +246,33 @@ pub enum Event {
     ReplyResumed {
         turn: TurnId,
     },
+    /// The reply calls a function; `call` counts from 0 within it. Calls come after the reply's text and sound.
+    ReplyCall {
+        turn: TurnId,
+        call: u32,
+        id: String,
+        name: String,
+    },
+    /// More of that call's arguments.
+    ReplyArguments {
+        turn: TurnId,
+        call: u32,
+        delta: String,
+    },
+    /// That call is complete.
+    ReplyCalled {
+        turn: TurnId,
+        call: u32,
+        arguments: String,
+    },
     ReplyDone {
         turn: TurnId,
         text: String,
         timings: Timings,
+        stop: StopCause,
+        /// Tokens read and written by the chat model, where it tells.
+        prompt_tokens: Option<u32>,
+        reply_tokens: Option<u32>,
     },
     /// The reply was stopped; `heard` is what the person heard of it.
     ReplyCancelled {
@@ -185,6 +280,12 @@ pub enum Event {
         heard: String,
         reason: CancelReason,
         timings: Timings,
+    },
+    /// A [`Command::Cut`] was followed; `heard` is what is left of the reply's text.
+    ReplyCut {
+        turn: TurnId,
+        heard: String,
+        tag: Option<u64>,
     },
     /// Something is under way that takes a while (a model being loaded).
     Progress {
@@ -202,6 +303,7 @@ pub enum Event {
         code: &'static str,
         message: String,
         hint: String,
+        tag: Option<u64>,
     },
     /// The session is over.
     Closed {

@@ -5,6 +5,7 @@ pub mod driver;
 pub mod history;
 pub mod hub;
 pub mod interruption;
+pub mod item;
 pub mod journal;
 pub mod message;
 pub mod offline;

@@ -94,6 +94,8 @@ pub async fn transcribe_pieces(
             language: options.language.clone(),
             prompt: options.prompt.clone(),
             words: options.words,
+            translate: false,
+            temperature: None,
         })
     };
     let mut waiting: VecDeque<(Range<usize>, Recognition)> = VecDeque::new();

@@ -275,8 +275,9 @@ mod tests {
         assert_eq!(outbox.next(old).await, None);
         assert_eq!(read(&outbox, new, 4).await, [(0, sound(0)), (2, words("b")), (0, sound(1)), (3, words("c"))]);
         let newest = outbox.attach(Some(99));
-        outbox.push(Event::ReplyStarted { turn: TurnId(2) });
-        assert_eq!(read(&outbox, newest, 1).await, [(4, Event::ReplyStarted { turn: TurnId(2) })]);
+        let started = Event::ReplyStarted { turn: TurnId(2), tag: None };
+        outbox.push(started.clone());
+        assert_eq!(read(&outbox, newest, 1).await, [(4, started)]);
     }
 
     #[tokio::test]
@@ -290,6 +291,7 @@ mod tests {
             start_ms: 0,
             end_ms: 1,
             rejected: None,
+            language: None,
         };
         outbox.push(last.clone());
         for chunk in 0..3_000 {

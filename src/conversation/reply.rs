@@ -99,6 +99,7 @@ async fn write(
                     let _ = sentences.send(sentence).await;
                 }
             }
+            ChatDelta::Call { .. } | ChatDelta::Arguments { .. } => {}
             ChatDelta::Done { .. } => done = true,
         }
     }

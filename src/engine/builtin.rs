@@ -112,7 +112,9 @@ impl ChatModel for Assistant {
                 }
             }
             // Nobody left to hear that it is over: nothing to do.
-            let _ = words.send(Ok(ChatDelta::Done { prompt_tokens: None, reply_tokens: None })).await;
+            let _ = words
+                .send(Ok(ChatDelta::Done { prompt_tokens: None, reply_tokens: None, stop: super::StopCause::End }))
+                .await;
         });
         stream
     }

@@ -74,6 +74,10 @@ pub struct RecognizeRequest {
     pub prompt: Option<String>,
     /// Whether [`Transcript::words`] is wanted.
     pub words: bool,
+    /// Write English, whatever language is spoken; models that cannot translate write down what they hear.
+    pub translate: bool,
+    /// How freely tokens are chosen, 0 to 1; `None`: always the likeliest.
+    pub temperature: Option<f32>,
 }
 
 /// What was heard.
@@ -85,6 +89,10 @@ pub struct Transcript {
     pub words: Vec<Word>,
     /// Mean log-probability of the tokens, at most 0.
     pub mean_log_probability: f32,
+    /// The model's tokens, without the special ones; empty where the model does not tell.
+    pub tokens: Vec<i32>,
+    /// How likely it is that nobody spoke, 0 to 1, where the model tells.
+    pub no_speech_probability: Option<f32>,
     /// The language found, where the model tells.
     pub language: Option<String>,
     /// Why the text is empty although the audio was not: `no_speech`, `low_probability`, `repetition`.
@@ -109,6 +117,28 @@ pub trait Recognizer: Send + Sync + 'static {
 
 // ----------------------------------------------------------------------- chat
 
+/// A function that the model may ask to be called.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Tool {
+    pub name: String,
+    pub description: String,
+    /// JSON Schema of its arguments, an object.
+    pub parameters: serde_json::Value,
+}
+
+/// Whether the model may, must or must not call functions.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum ToolChoice {
+    /// As the model sees fit.
+    #[default]
+    Auto,
+    None,
+    /// At least one, whichever.
+    Required,
+    /// This one.
+    Named(String),
+}
+
 /// What a chat model is asked.
 #[derive(Debug, Clone, Default)]
 pub struct ChatRequest {
@@ -116,6 +146,11 @@ pub struct ChatRequest {
     pub messages: Vec<Message>,
     /// `None`: the backend's default.
     pub max_tokens: Option<u32>,
+    /// `None`: the backend's default.
+    pub temperature: Option<f32>,
+    /// What it may ask to be called. A model or server that knows no functions answers with text alone.
+    pub tools: Vec<Tool>,
+    pub tool_choice: ToolChoice,
     /// Whose conversation it is, for a model that remembers more than the messages say (the built-in assistant's
     /// timers); `None`: nobody's, nothing is remembered.
     pub session: Option<SessionId>,
@@ -126,7 +161,32 @@ pub struct ChatRequest {
 #[derive(Debug, Clone, PartialEq)]
 pub enum ChatDelta {
     Text(String),
-    Done { prompt_tokens: Option<u32>, reply_tokens: Option<u32> },
+    /// The model calls a function; `call` counts from 0 within the reply. Its id is unique.
+    Call {
+        call: u32,
+        id: String,
+        name: String,
+    },
+    /// More of that call's arguments; joined they are what [`ToolCall::arguments`](crate::model::ToolCall) holds.
+    Arguments {
+        call: u32,
+        delta: String,
+    },
+    Done {
+        prompt_tokens: Option<u32>,
+        reply_tokens: Option<u32>,
+        stop: StopCause,
+    },
+}
+
+/// Why a model stopped.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum StopCause {
+    /// It had said all it wanted, or waits for what its calls give.
+    #[default]
+    End,
+    /// The longest reply was reached.
+    Length,
 }
 
 /// A streaming reply; drop it to cancel. Bounded: a slow listener slows the model.

@@ -289,6 +289,7 @@ impl Dialect for Server {
                 Role::System => ChatMessage::system(content),
                 Role::User => ChatMessage::user(content),
                 Role::Assistant => ChatMessage::assistant(content),
+                Role::Tool => ChatMessage::tool(content),
             }
         });
         self.post(messages.collect(), chat.max_tokens, true)

@@ -7,7 +7,7 @@ use reqwest::{Client, RequestBuilder, Response, StatusCode, Url, header};
 use tokio::{sync::mpsc, time::Instant};
 
 use super::{
-    ChatDelta, ChatRequest, ChatStream, EngineError,
+    ChatDelta, ChatRequest, ChatStream, EngineError, StopCause,
     chat::ChatSettingsError,
     lines::{Lines, TooLong},
     thinking::Thoughts,
@@ -235,7 +235,11 @@ async fn attempt<D: Dialect>(
         }
         if told.done || last && told.finished {
             send(thoughts.finish(), to, begun).await;
-            return Ok(ChatDelta::Done { prompt_tokens: told.prompt_tokens, reply_tokens: told.reply_tokens });
+            return Ok(ChatDelta::Done {
+                prompt_tokens: told.prompt_tokens,
+                reply_tokens: told.reply_tokens,
+                stop: StopCause::End,
+            });
         }
         if last {
             return Err(closed::<D>());

@@ -49,8 +49,11 @@ pub async fn collect(mut stream: ChatStream) -> (String, Option<Result<ChatDelta
     (text, end)
 }
 
-pub const DONE: Option<Result<ChatDelta, EngineError>> =
-    Some(Ok(ChatDelta::Done { prompt_tokens: Some(26), reply_tokens: Some(29) }));
+pub const DONE: Option<Result<ChatDelta, EngineError>> = Some(Ok(ChatDelta::Done {
+    prompt_tokens: Some(26),
+    reply_tokens: Some(29),
+    stop: aigolos::engine::StopCause::End,
+}));
 
 #[tokio::test]
 async fn the_text_is_whole_wherever_the_bytes_are_cut() {

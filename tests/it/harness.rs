@@ -325,6 +325,8 @@ pub async fn heard_in(samples: Vec<i16>) -> String {
         language: None,
         prompt: None,
         words: false,
+        translate: false,
+        temperature: None,
     };
     let answer = bundled(&config).await.recognizer.submit(request).await;
     answer.expect("the recogniser answers").expect("it decodes").text

@@ -81,7 +81,11 @@ impl ChatModel for Looks {
     fn reply(&self, _: ChatRequest) -> ChatStream {
         let (deltas, stream) = mpsc::channel(4);
         let _ = deltas.try_send(Ok(ChatDelta::Text("Hello there. ".into())));
-        let _ = deltas.try_send(Ok(ChatDelta::Done { prompt_tokens: None, reply_tokens: None }));
+        let _ = deltas.try_send(Ok(ChatDelta::Done {
+            prompt_tokens: None,
+            reply_tokens: None,
+            stop: aigolos::engine::StopCause::End,
+        }));
         stream
     }
 

@@ -17,6 +17,7 @@ use crate::{
         reply::{self, Made, ReplyJob},
         turn::Input,
     },
+    engine::StopCause,
     model::{Role, Timings, TurnId},
 };
 
@@ -135,7 +136,7 @@ impl Driver {
             let said = Said { text: reply.said.clone(), spoken: None, language: self.options.language.clone() };
             self.book.said(turn, self.options.mode, said);
         }
-        self.outbox.push(Event::ReplyStarted { turn });
+        self.outbox.push(Event::ReplyStarted { turn, tag: None });
     }
 
     pub(super) fn made(&mut self, made: Option<Made>) {
@@ -198,7 +199,14 @@ impl Driver {
         self.history.replied(turn, text.clone());
         let replied = Replied { text: text.clone(), heard: text.clone(), interrupted: false, timings };
         self.write_down(reply, replied);
-        self.outbox.push(Event::ReplyDone { turn, text, timings });
+        self.outbox.push(Event::ReplyDone {
+            turn,
+            text,
+            timings,
+            stop: StopCause::End,
+            prompt_tokens: None,
+            reply_tokens: None,
+        });
         self.step(Input::ReplyEnded { turn });
     }
 

@@ -115,7 +115,7 @@ impl Driver {
                 }
             }
             Heard::Going { voiced, voiced_ms, silence_ms } => {
-                let clock_ms = self.segmenter.clock_ms().saturating_sub(self.inserted_ms);
+                let clock_ms = self.clock_ms();
                 let Some(speech) = &mut self.open else { return };
                 let mut audio = Mono16k::default();
                 audio.append_frame(frame);
@@ -221,6 +221,8 @@ impl Driver {
             language: self.options.language.clone().or(decode.language),
             prompt: decode.prompt,
             words: decode.words,
+            translate: false,
+            temperature: None,
         };
         let answer = self.engines.recognizer.submit(request);
         let work = async move {
@@ -310,7 +312,7 @@ impl Driver {
         self.segmenter.close();
         let Some(speech) = self.open.take_if(|speech| speech.turn == turn) else { return };
         self.heard_audio = false;
-        self.outbox.push(Event::SpeechStopped { turn, at_ms: speech.end_ms });
+        self.outbox.push(Event::SpeechStopped { turn, at_ms: speech.end_ms, until_ms: self.clock_ms() });
         let mut clock = TurnClock { turn, speech_end: speech.last_voice, timings: Timings::default() };
         clock.timings.soft_end_ms = speech.soft_end.map(|at| clock.ms_at(at));
         clock.timings.hard_end_ms = Some(clock.ms_at(Instant::now()));
@@ -330,13 +332,19 @@ impl Driver {
         let spoken = Spoken { start_ms, end_ms, words: found.words.clone() };
         let words = if self.options.words { found.words } else { Vec::new() };
         let language = self.options.language.clone().or(found.language);
-        self.book.said(turn, self.options.mode, Said { text: text.clone(), spoken: Some(spoken), language });
+        let said = Said { text: text.clone(), spoken: Some(spoken), language: language.clone() };
+        self.book.said(turn, self.options.mode, said);
         self.book.sound(turn, Role::User, Pcm::new(SampleRate::HZ_16000, std::mem::take(&mut speech.sound)));
-        self.outbox.push(Event::Final { turn, text, words, start_ms, end_ms, rejected: found.rejected });
+        self.outbox.push(Event::Final { turn, text, words, start_ms, end_ms, rejected: found.rejected, language });
+    }
+
+    /// Where the client's audio is, in milliseconds since the session began.
+    fn clock_ms(&self) -> u64 {
+        self.segmenter.clock_ms().saturating_sub(self.inserted_ms)
     }
 
     pub(super) fn no_speech(&self, turn: TurnId) {
-        let at_ms = self.segmenter.clock_ms().saturating_sub(self.inserted_ms);
+        let at_ms = self.clock_ms();
         self.outbox.push(Event::Final {
             turn,
             text: String::new(),
@@ -344,6 +352,7 @@ impl Driver {
             start_ms: at_ms,
             end_ms: at_ms,
             rejected: Some("no_speech"),
+            language: self.options.language.clone(),
         });
     }
 }

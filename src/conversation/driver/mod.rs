@@ -26,7 +26,7 @@ use super::{
     history::{Exchange, History, PromptSettings},
     interruption::InterruptionSettings,
     journal::{Journal, Owner, Place},
-    message::{CancelReason, CloseReason, Command, Event, Mode, SessionOptions, TurnDetection},
+    message::{CancelReason, CloseReason, Command, Event, Interrupt, Mode, SessionOptions, TurnDetection},
     outbox::Outbox,
     segment::{SegmentSettings, Segmenter},
     transcript::TranscriptSettings,
@@ -240,7 +240,7 @@ impl Driver {
         self.last_command = Instant::now();
         match command {
             Command::Audio(pcm) => self.audio(&pcm),
-            Command::Commit => {
+            Command::Commit { .. } => {
                 let heard_audio = std::mem::take(&mut self.heard_audio);
                 self.step(Input::Commit { heard_audio });
             }
@@ -256,6 +256,11 @@ impl Driver {
                 }
             }
             Command::Update(options) => self.update(*options),
+            Command::Add(_)
+            | Command::Remove(_)
+            | Command::Cut { .. }
+            | Command::Respond(_)
+            | Command::Tagged { .. } => self.refuse("not_yet"),
             Command::End => {
                 self.ending = Some((Instant::now(), CloseReason::ClientEnded));
                 self.step(Input::End);
@@ -350,7 +355,7 @@ impl Driver {
             "nothing_to_cancel" => ("no such reply is running", "it may have ended by itself; nothing to do"),
             _ => ("this cannot be done now", "see the protocol's documentation"),
         };
-        self.outbox.push(Event::Refused { code, message: message.into(), hint: hint.into() });
+        self.outbox.push(Event::Refused { code, message: message.into(), hint: hint.into(), tag: None });
     }
 
     fn clock(&mut self, turn: TurnId) -> Option<&mut TurnClock> {
@@ -374,7 +379,7 @@ fn turn_settings(settings: &DriverSettings, options: &SessionOptions) -> TurnSet
             soft_silence_ms: soft_silence_ms.min(silence_ms),
             silence_ms,
             adaptive,
-            interrupt,
+            interrupt: interrupt != Interrupt::Never,
             respond: respond && converse,
             manual: false,
             interruption,

@@ -252,6 +252,7 @@ async fn it_streams_word_by_word_and_ends_with_done() {
                 text.push_str(&piece);
                 pieces += 1;
             }
+            ChatDelta::Call { .. } | ChatDelta::Arguments { .. } => panic!("no function was offered"),
             ChatDelta::Done { .. } => done = true,
         }
     }

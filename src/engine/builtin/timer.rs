@@ -117,7 +117,7 @@ impl Scene<'_> {
         let mut asked = false;
         for message in self.earlier {
             match message.role {
-                Role::System => {}
+                Role::System | Role::Tool => {}
                 Role::Assistant => {
                     if let Some(timer) = running.as_mut() {
                         timer.told |= message.content.contains(DONE);

@@ -48,6 +48,8 @@ impl Decoder {
             language: Some("en".into()),
             prompt: None,
             words: false,
+            translate: false,
+            temperature: None,
         };
         Running::unpooled(|running| decoder.run(warm_up, running))?;
         Ok(decoder)
@@ -143,6 +145,8 @@ impl Worker for Decoder {
             text: if rejected.is_some() { String::new() } else { text::join(&words) },
             words: if request.words && rejected.is_none() { timed(words, &request.audio) } else { vec![] },
             mean_log_probability,
+            tokens: Vec::new(),
+            no_speech_probability: None,
             language: whisper_rs::get_lang_str(found).map(str::to_owned),
             rejected,
             compute: started.elapsed(),

@@ -32,6 +32,8 @@ fn request(audio: Mono16k) -> RecognizeRequest {
         language: None,
         prompt: None,
         words: false,
+        translate: false,
+        temperature: None,
     }
 }
 

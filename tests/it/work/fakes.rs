@@ -94,7 +94,10 @@ impl ChatModel for HeldChat {
                     return;
                 }
             }
-            let last = error.map_or(Ok(ChatDelta::Done { prompt_tokens: None, reply_tokens: None }), Err);
+            let last = error.map_or(
+                Ok(ChatDelta::Done { prompt_tokens: None, reply_tokens: None, stop: aigolos::engine::StopCause::End }),
+                Err,
+            );
             let _ = deltas.send(last).await;
         });
         stream

@@ -131,7 +131,7 @@ impl Listener<'_> {
                 self.options = translate::update(*event, &self.options, &self.offer)?;
                 Command::Update(Box::new(self.options.clone()))
             }
-            ClientEvent::AudioCommit(_) => Command::Commit,
+            ClientEvent::AudioCommit(_) => Command::Commit { respond: true },
             ClientEvent::AudioClear(_) => Command::Clear,
             ClientEvent::TextSend(event) => translate::text(event, self.offer.max_text_chars)?,
             ClientEvent::ReplyCancel(event) => Command::Cancel(event.turn),

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use super::Format;
 use crate::{
     audio::{Encoding, SampleRate},
-    conversation::message::{Command, Mode, SessionOptions, TurnDetection},
+    conversation::message::{Command, Interrupt, Mode, SessionOptions, TurnDetection},
     engine::VoiceInfo,
     model::ConversationId,
     protocol::{error::ApiError, native::wire},
@@ -180,8 +180,16 @@ fn turn_detection(wish: wire::TurnDetection, defaults: TurnDetection) -> Result<
         }
         return Ok(TurnDetection::Manual);
     }
-    let TurnDetection::Voice { threshold, prefix_ms, soft_silence_ms, silence_ms, adaptive, interrupt, respond } =
-        defaults
+    let TurnDetection::Voice {
+        threshold,
+        prefix_ms,
+        soft_silence_ms,
+        silence_ms,
+        adaptive,
+        interrupt,
+        respond,
+        nudge_ms,
+    } = defaults
     else {
         return turn_detection(wish, TurnDetection::default());
     };
@@ -206,8 +214,9 @@ fn turn_detection(wish: wire::TurnDetection, defaults: TurnDetection) -> Result<
         soft_silence_ms,
         silence_ms,
         adaptive: wish.adaptive.unwrap_or(adaptive),
-        interrupt: wish.interrupt.unwrap_or(interrupt),
+        interrupt: wish.interrupt.map_or(interrupt, |wish| if wish { Interrupt::Meant } else { Interrupt::Never }),
         respond: wish.respond.unwrap_or(respond),
+        nudge_ms,
     })
 }
 
@@ -290,12 +299,14 @@ mod tests {
                 soft_silence_ms: 150,
                 silence_ms: 150,
                 adaptive: true,
-                interrupt: true,
+                interrupt: Interrupt::Meant,
                 respond: true,
+                nudge_ms: None,
             },
             instructions: Some(String::new()),
             words: true,
             speak: false,
+            ..SessionOptions::default()
         };
         assert_eq!(start.options, expected);
     }

@@ -5,7 +5,7 @@ use crate::{
     audio::Encoding,
     conversation::{
         hub::{Attachment, HubSettings, Outgoing},
-        message::{CancelReason, CloseReason, Event, Mode, SessionOptions, TurnDetection},
+        message::{CancelReason, CloseReason, Event, Interrupt, Mode, SessionOptions, TurnDetection},
     },
     engine::{EngineError, EngineInfo, Engines, VoiceInfo},
     model::Timings,
@@ -31,9 +31,9 @@ pub fn event(Outgoing { seq, event }: Outgoing, encoding: Encoding) -> Option<Fr
             return Some(Frame::Audio(frames::reply_audio(turn, chunk, &audio, encoding)));
         }
         Event::SpeechStarted { turn, at_ms } => Wire::SpeechStarted { seq, turn, at_ms },
-        Event::SpeechStopped { turn, at_ms } => Wire::SpeechStopped { seq, turn, at_ms },
+        Event::SpeechStopped { turn, at_ms, .. } => Wire::SpeechStopped { seq, turn, at_ms },
         Event::Partial { turn, stable, unstable } => Wire::TranscriptPartial { seq, turn, stable, unstable },
-        Event::Final { turn, text, words, start_ms, end_ms, rejected } => {
+        Event::Final { turn, text, words, start_ms, end_ms, rejected, .. } => {
             Wire::TranscriptFinal(wire::TranscriptFinal {
                 seq,
                 turn,
@@ -44,19 +44,25 @@ pub fn event(Outgoing { seq, event }: Outgoing, encoding: Encoding) -> Option<Fr
                 rejected: rejected.map(str::to_owned),
             })
         }
-        Event::ReplyStarted { turn } => Wire::ReplyStarted { seq, turn },
+        Event::ReplyStarted { turn, .. } => Wire::ReplyStarted { seq, turn },
         Event::ReplyText { turn, delta } => Wire::ReplyTextDelta { seq, turn, delta },
         Event::ReplyPaused { turn } => Wire::ReplyPaused { seq, turn },
         Event::ReplyResumed { turn } => Wire::ReplyResumed { seq, turn },
-        Event::ReplyDone { turn, text, timings } => Wire::ReplyDone { seq, turn, text, timings: timings.into() },
+        Event::ReplyDone { turn, text, timings, .. } => Wire::ReplyDone { seq, turn, text, timings: timings.into() },
         Event::ReplyCancelled { turn, heard, reason, timings } => {
             Wire::ReplyCancelled { seq, turn, heard_text: heard, reason: reason.into(), timings: timings.into() }
         }
         Event::Progress { task, stage, fraction } => {
             Wire::Progress(wire::Progress { seq, task: task.to_owned(), stage, fraction })
         }
-        Event::Refused { code, message, hint } => Wire::Error(refusal(code, message, hint).event(seq)),
-        Event::Failed { error: EngineError::Superseded, .. } => return None,
+        Event::Refused { code, message, hint, .. } => Wire::Error(refusal(code, message, hint).event(seq)),
+        Event::Failed { error: EngineError::Superseded, .. }
+        // Nothing in this protocol asks for these.
+        | Event::Nudged { .. }
+        | Event::ReplyCall { .. }
+        | Event::ReplyArguments { .. }
+        | Event::ReplyCalled { .. }
+        | Event::ReplyCut { .. } => return None,
         Event::Failed { turn, error } => Wire::Error(ErrorEvent { turn, ..ApiError::from(error).event(seq) }),
         Event::Closed { session, reason } => Wire::SessionClosed { seq, session_id: session, reason: reason.into() },
     };
@@ -153,6 +159,7 @@ impl From<TurnDetection> for wire::TurnDetection {
                 adaptive,
                 interrupt,
                 respond,
+                nudge_ms: _,
             } => Self {
                 kind: Some(wire::TurnDetectionKind::Vad),
                 threshold: Some(threshold),
@@ -160,7 +167,7 @@ impl From<TurnDetection> for wire::TurnDetection {
                 soft_silence_ms: Some(soft_silence_ms),
                 silence_ms: Some(silence_ms),
                 adaptive: Some(adaptive),
-                interrupt: Some(interrupt),
+                interrupt: Some(interrupt != Interrupt::Never),
                 respond: Some(respond),
             },
         }
@@ -251,8 +258,15 @@ mod tests {
     fn a_final_has_words_and_a_reason_only_where_there_are_some() {
         let turn = TurnId(2);
         let word = Word { text: "yes".into(), start_ms: 10, end_ms: 200, probability: 0.5 };
-        let heard =
-            Event::Final { turn, text: "yes".into(), words: vec![word], start_ms: 0, end_ms: 300, rejected: None };
+        let heard = Event::Final {
+            turn,
+            text: "yes".into(),
+            words: vec![word],
+            start_ms: 0,
+            end_ms: 300,
+            rejected: None,
+            language: None,
+        };
         assert_eq!(
             told(heard),
             json!({"type": "transcript.final", "seq": 7, "turn": 2, "text": "yes", "start_ms": 0, "end_ms": 300,
@@ -265,6 +279,7 @@ mod tests {
             start_ms: 0,
             end_ms: 300,
             rejected: Some("no_speech"),
+            language: None,
         };
         assert_eq!(
             told(noise),
@@ -301,7 +316,7 @@ mod tests {
         let told_failure = told(failed(EngineError::Overloaded { retry_after_ms: 300 }));
         assert_eq!(told_failure["code"], "overloaded");
         assert_eq!((&told_failure["turn"], &told_failure["retry_after_ms"]), (&json!(4), &json!(300)));
-        let refused = |code| Event::Refused { code, message: "m".into(), hint: "h".into() };
+        let refused = |code| Event::Refused { code, message: "m".into(), hint: "h".into(), tag: None };
         assert_eq!(told(refused("nothing_to_cancel"))["code"], "nothing_to_cancel");
         assert_eq!(told(refused("no such code"))["code"], "internal");
         let superseded = Outgoing { seq: 1, event: failed(EngineError::Superseded) };

@@ -1,0 +1,1 @@
+//! The Wyoming protocol over TCP.
