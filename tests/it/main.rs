@@ -16,6 +16,7 @@ mod manners;
 mod native_socket;
 mod postgres;
 mod protocol_doc;
+mod realtime;
 mod recognition;
 mod redis;
 mod sessions;
