@@ -82,7 +82,7 @@ fn roles_alternate_even_where_a_reply_was_never_heard() {
         Message::new(Role::User, "two"),
         Message::new(Role::Assistant, "Three."),
     ];
-    let sent = Value::Array(alternating(&messages));
+    let sent = Value::Array(alternating(&messages, true));
     assert_eq!(
         sent,
         json!([
