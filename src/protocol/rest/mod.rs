@@ -10,6 +10,7 @@ mod export;
 pub mod jobs;
 pub mod keys;
 pub mod llm;
+pub mod speaking;
 pub mod sse;
 pub mod told;
 pub mod tts;
