@@ -22,4 +22,5 @@ mod sessions;
 mod store_alike;
 mod store_outage;
 mod store_story;
+mod tls;
 mod work;
