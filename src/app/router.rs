@@ -35,10 +35,12 @@ use crate::{
         error::{ApiError, Code},
         identity,
         native::{self, routes::NativeSettings},
-        openai::realtime::{
+        openai::{
             self,
-            routes::{Door, RealtimeSettings},
-            secrets::Secrets,
+            realtime::{
+                routes::{Door, RealtimeSettings},
+                secrets::Secrets,
+            },
         },
         rest::{self, admin::Admin, work::Work},
     },
@@ -101,6 +103,7 @@ pub fn router(parts: Parts) -> Router {
         .merge(rest::admin::router(admin)) // /api/admin/
         .merge(rest::admin_sessions::router(hub.clone(), archive.store())) // /api/admin/sessions
         .merge(rest::conversations::router(archive.store())) // /api/conversations/
+        .merge(openai::rest::router(work.clone())) // /v1/
         .merge(rest::work::router(work)) // /api/asr/ /api/jobs/ /api/llm/ /api/tts/
         .layer(DefaultBodyLimit::max(MAX_JSON))
         .split_for_parts();
@@ -119,7 +122,7 @@ pub fn router(parts: Parts) -> Router {
         .merge(openapi::router(openapi::with_layers(description))) // GET /api/openapi.json /api/docs/
         .layer(CompressionLayer::new().compress_when(worth_it()))
         .merge(native::routes::router(hub, native, shutdown, sockets)) // GET /ws
-        .merge(realtime::routes::router(door)) // GET /v1/realtime /realtime
+        .merge(openai::realtime::routes::router(door)) // GET /v1/realtime /realtime
         .fallback(async || manners::nothing_here())
         .method_not_allowed_fallback(async || manners::wrong_method());
     let known = identity::layer(manners.inner(routes), accounts, origins, secrets)
