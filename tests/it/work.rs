@@ -3,7 +3,7 @@
 
 mod chat;
 mod client;
-mod fakes;
+pub mod fakes;
 mod files;
 mod jobs;
 mod refused;
