@@ -72,6 +72,7 @@ struct ChatCompletionAnswerFunction {
 
 /// What the answer cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[expect(clippy::struct_field_names, reason = "OpenAI's names")]
 pub struct ChatCompletionUsage {
     prompt_tokens: u32,
     completion_tokens: u32,
@@ -151,6 +152,7 @@ impl Answer {
 
 /// A piece of an answer.
 #[derive(Debug, Serialize)]
+#[expect(clippy::option_option, reason = "left out and null are different things")]
 pub struct Chunk<'h> {
     id: &'h str,
     object: &'static str,
