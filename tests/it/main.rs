@@ -1,6 +1,7 @@
 //! The integration tests: one binary, a module per behaviour.
 
 mod accounts;
+mod asked;
 mod chat_calls;
 mod chat_ollama;
 mod chat_openai;
@@ -24,4 +25,5 @@ mod sessions;
 mod store_alike;
 mod store_outage;
 mod store_story;
+mod tls;
 mod work;

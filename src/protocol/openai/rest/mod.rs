@@ -1,6 +1,7 @@
 //! OpenAI's REST endpoints, below `/v1/`.
 
 mod answers;
+pub mod chat;
 pub mod errors;
 pub mod json;
 mod languages;
@@ -18,6 +19,7 @@ use crate::protocol::rest::work::Work;
 /// The routes below `/v1/`.
 pub fn router(work: Work) -> OpenApiRouter {
     OpenApiRouter::new()
+        .merge(chat::router(work.clone()))
         .merge(models::router(work.clone()))
         .merge(transcriptions::router(work.clone()))
         .merge(speech::router(work))

@@ -30,6 +30,7 @@ use Status::{No, Partly, Yes};
 const TRANSCRIPTIONS: &str = "POST /v1/audio/transcriptions";
 const TRANSLATIONS: &str = "POST /v1/audio/translations";
 const SPEECH: &str = "POST /v1/audio/speech";
+const CHAT: &str = "POST /v1/chat/completions";
 
 pub const ENDPOINTS: &[Endpoint] = &[
     endpoint(TRANSCRIPTIONS, Yes),
@@ -40,6 +41,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
         Partly("the voices there are; not OpenAI's, but what other servers offer clients"),
     ),
     endpoint("POST /v1/audio/voices", No("voices are not made here")),
+    endpoint(CHAT, Partly("text and functions, by the chat model in use")),
     endpoint("GET /v1/models", Yes),
     endpoint("GET /v1/models/{id}", Yes),
     endpoint("DELETE /v1/models/{id}", No("models are the operator's")),
@@ -92,6 +94,21 @@ pub const FIELDS: &[FieldOf] = &[
     field(SPEECH, "speed", Yes),
     field(SPEECH, "stream_format", Partly("usage counts a token for four characters of text, none for sound")),
     field(SPEECH, "instructions", Partly("taken and ignored: no voice here can follow them")),
+    field(CHAT, "model", Partly("any name, also none: the model that runs here answers, and is named")),
+    field(CHAT, "messages", Partly("text only; system, developer, user, assistant and tool")),
+    field(CHAT, "tools", Partly("functions, 128 at most")),
+    field(CHAT, "tool_choice", Yes),
+    field(CHAT, "max_completion_tokens", Yes),
+    field(CHAT, "max_tokens", Yes),
+    field(CHAT, "temperature", Yes),
+    field(CHAT, "stream", Yes),
+    field(CHAT, "stream_options", Partly("include_usage")),
+    field(CHAT, "n", Partly("1")),
+    field(CHAT, "response_format", Partly("text; a form cannot be promised")),
+    field(CHAT, "modalities", Partly("text; POST /v1/audio/speech speaks it")),
+    field(CHAT, "logprobs", No("probabilities are not known")),
+    field(CHAT, "stop", No("answers cannot be stopped at words")),
+    field(CHAT, "functions", No("replaced by tools")),
 ];
 
 const fn endpoint(name: &'static str, status: Status) -> Endpoint {
