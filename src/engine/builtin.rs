@@ -4,6 +4,7 @@
 //! and says so. An answer depends on the clock, the messages and, for timers, on when their session asked for them.
 
 mod calendar;
+mod call;
 mod fun;
 mod name;
 mod spell;
@@ -19,11 +20,13 @@ use jiff::Zoned;
 use tokio::sync::mpsc;
 
 use self::{timer::Starts, words::Heard};
-use super::{ChatDelta, ChatModel, ChatRequest, ChatStream, EngineError, EngineInfo};
+use super::{ChatDelta, ChatModel, ChatRequest, ChatStream, EngineError, EngineInfo, StopCause, calls};
 use crate::model::Role;
 
 /// Words on their way to the listener; when full, the assistant waits.
 const STREAM_CAPACITY: usize = 16;
+/// Letters of arguments told at a time, as a model's tokens would come.
+const ARGUMENTS_AT_ONCE: usize = 16;
 
 /// How to get a real model, in one sentence.
 pub const HINT: &str = "this is a small demo assistant; start Ollama (https://ollama.com) and restart for a real model";
@@ -62,6 +65,9 @@ impl Assistant {
     /// The whole answer to the newest message.
     #[must_use]
     pub fn answer(&self, request: &ChatRequest) -> String {
+        if let Some(told) = call::tell(&request.messages) {
+            return told;
+        }
         let Some(newest) = request.messages.iter().rposition(|message| message.role == Role::User) else {
             return "Hello. I'm listening.".into();
         };
@@ -101,20 +107,34 @@ impl ChatModel for Assistant {
         }
     }
 
-    /// Word by word; must be called within a tokio runtime.
+    /// Word by word, or a call in pieces; a word counts as a token. Must be called within a tokio runtime.
     fn reply(&self, request: ChatRequest) -> ChatStream {
-        let (words, stream) = mpsc::channel(STREAM_CAPACITY);
-        let answer = self.answer(&request);
+        let (out, stream) = mpsc::channel(STREAM_CAPACITY);
+        let mut deltas = Vec::new();
+        let mut stop = StopCause::End;
+        if let Some((tool, arguments)) = call::choose(&request) {
+            deltas.push(ChatDelta::Call { call: 0, id: calls::fresh_id(), name: tool.name.clone() });
+            let arguments: Vec<char> = arguments.to_string().chars().collect();
+            let pieces = arguments.chunks(ARGUMENTS_AT_ONCE).map(|piece| piece.iter().collect());
+            deltas.extend(pieces.map(|delta| ChatDelta::Arguments { call: 0, delta }));
+        } else {
+            let answer = self.answer(&request);
+            let most = request.max_tokens.map_or(usize::MAX, |most| most as usize);
+            let mut words = answer.split_inclusive(' ');
+            deltas.extend(words.by_ref().take(most).map(|word| ChatDelta::Text(word.to_owned())));
+            if words.next().is_some() {
+                stop = StopCause::Length;
+            }
+        }
+        let prompt: usize = request.messages.iter().map(|message| message.content.split_whitespace().count()).sum();
+        let (prompt_tokens, reply_tokens) = (u32::try_from(prompt).ok(), u32::try_from(deltas.len()).ok());
+        deltas.push(ChatDelta::Done { prompt_tokens, reply_tokens, stop });
         tokio::spawn(async move {
-            for word in answer.split_inclusive(' ') {
-                if words.send(Ok(ChatDelta::Text(word.to_owned()))).await.is_err() {
+            for delta in deltas {
+                if out.send(Ok(delta)).await.is_err() {
                     return;
                 }
             }
-            // Nobody left to hear that it is over: nothing to do.
-            let _ = words
-                .send(Ok(ChatDelta::Done { prompt_tokens: None, reply_tokens: None, stop: super::StopCause::End }))
-                .await;
         });
         stream
     }

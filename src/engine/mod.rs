@@ -5,6 +5,7 @@
 //! is the cancellation: an engine looks at it before each piece of work.
 
 pub mod builtin;
+mod calls;
 pub mod chat;
 mod error;
 pub mod espeak;

@@ -3,6 +3,8 @@
 //! ollama-rs 0.3.6 decodes each network chunk by itself and loses those that end inside a character; it also swallows
 //! error lines. The module `streaming` does it instead.
 
+mod wire;
+
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
@@ -15,7 +17,7 @@ use futures::future::BoxFuture;
 use ollama_rs::{
     error::OllamaError,
     generation::{
-        chat::{ChatMessage, ChatMessageResponse, request::ChatMessageRequest},
+        chat::request::ChatMessageRequest,
         parameters::{KeepAlive, ThinkType},
     },
     models::ModelOptions,
@@ -30,7 +32,6 @@ use super::{
     chat::ChatSettingsError,
     streaming::{self, BadLine, Dialect, Patience, Refusal, Told},
 };
-use crate::model::Role;
 
 /// A model that answered this recently is still loaded.
 const STAYS_WARM: Duration = Duration::from_mins(1);
@@ -108,6 +109,8 @@ struct Server {
     warmed: tokio::sync::Mutex<Option<(Instant, Result<(), EngineError>)>>,
     /// The server refused to be told about thinking: it is no longer told.
     unthinking: AtomicBool,
+    /// The model, or an older server, knows no functions: none are offered any longer.
+    toolless: AtomicBool,
     /// When the model last answered, and what was wrong if it did not.
     last: Mutex<Last>,
 }
@@ -135,6 +138,7 @@ impl Ollama {
             http,
             warmed: tokio::sync::Mutex::default(),
             unthinking: AtomicBool::new(false),
+            toolless: AtomicBool::new(false),
             last: Mutex::default(),
         })))
     }
@@ -239,7 +243,7 @@ impl Server {
     async fn load(&self) -> Result<(), EngineError> {
         let mut first = true;
         loop {
-            let sent = self.post(Vec::new(), None, false).send().await;
+            let sent = self.post(&ChatRequest::default(), false).send().await;
             let response = sent.map_err(|error| self.no_answer(error).error)?;
             if response.status().is_success() {
                 // The answer comes when the model is loaded; its few bytes say nothing new.
@@ -252,23 +256,29 @@ impl Server {
         }
     }
 
-    fn post(&self, messages: Vec<ChatMessage>, max_tokens: Option<u32>, stream: bool) -> RequestBuilder {
+    fn post(&self, chat: &ChatRequest, stream: bool) -> RequestBuilder {
         // The same window every time: another one would make Ollama load the model anew.
         let mut options = ModelOptions::default().num_ctx(self.settings.context_tokens.into());
-        if let Some(temperature) = self.settings.temperature {
+        if let Some(temperature) = chat.temperature.or(self.settings.temperature) {
             options = options.temperature(temperature);
         }
-        let longest = max_tokens.unwrap_or(self.settings.max_tokens);
+        let longest = chat.max_tokens.unwrap_or(self.settings.max_tokens);
         options = options.num_predict(i32::try_from(longest).unwrap_or(i32::MAX));
         // gpt-oss cannot stop thinking, only think less.
         let think = if self.settings.model.contains("gpt-oss") { ThinkType::Low } else { ThinkType::False };
-        let mut request = ChatMessageRequest::new(self.settings.model.clone(), messages)
+        let mut request = ChatMessageRequest::new(self.settings.model.clone(), Vec::new())
             .options(options)
             .keep_alive(self.keep_alive.clone());
         request.think = Some(think).filter(|_| !self.unthinking.load(Ordering::Relaxed));
         // ollama-rs keeps its `stream` field to itself.
         let mut body = serde_json::to_value(request).unwrap_or_default();
         body["stream"] = Value::Bool(stream);
+        let with_tools = !self.toolless.load(Ordering::Relaxed);
+        body["messages"] = Value::Array(wire::messages(chat, with_tools));
+        let tools = wire::tools(chat);
+        if with_tools && !tools.is_empty() {
+            body["tools"] = Value::Array(tools);
+        }
         let mut url = self.base.clone();
         url.set_path(&format!("{}api/chat", self.base.path()));
         self.http.post(url).json(&body)
@@ -283,16 +293,7 @@ impl Dialect for Server {
     const ENGINE: &'static str = "ollama";
 
     fn request(&self, chat: &ChatRequest) -> RequestBuilder {
-        let messages = chat.messages.iter().map(|message| {
-            let content = message.content.clone();
-            match message.role {
-                Role::System => ChatMessage::system(content),
-                Role::User => ChatMessage::user(content),
-                Role::Assistant => ChatMessage::assistant(content),
-                Role::Tool => ChatMessage::tool(content),
-            }
-        });
-        self.post(messages.collect(), chat.max_tokens, true)
+        self.post(chat, true)
     }
 
     fn refusal(&self, status: StatusCode, body: &str) -> Refusal {
@@ -301,6 +302,13 @@ impl Dialect for Server {
             (StatusCode::NOT_FOUND, Ok(error)) if error.contains("not found") => {
                 let name = self.settings.model.clone();
                 Refusal { error: EngineError::ModelMissing { hint: pull_hint(&name), name }, again: false }
+            }
+            (StatusCode::BAD_REQUEST, Ok(error)) if error.contains("does not support tools") => {
+                let again = !self.toolless.swap(true, Ordering::Relaxed);
+                if again {
+                    tracing::warn!(llm.model = %self.settings.model, "the chat model calls no functions; it is not offered any");
+                }
+                Refusal { error: Self::failed(error), again }
             }
             (StatusCode::BAD_REQUEST, Ok(error)) if error.contains("think") => {
                 let again = !self.unthinking.swap(true, Ordering::Relaxed);
@@ -323,14 +331,9 @@ impl Dialect for Server {
         if line.trim().is_empty() {
             return Ok(());
         }
-        match serde_json::from_str::<ChatMessageResponse>(line) {
-            Ok(piece) => {
-                told.text.push_str(&piece.message.content);
-                told.done |= piece.done;
-                if let Some(last) = piece.final_data {
-                    told.prompt_tokens = u32::try_from(last.prompt_eval_count).ok();
-                    told.reply_tokens = u32::try_from(last.eval_count).ok();
-                }
+        match serde_json::from_str::<wire::Line>(line) {
+            Ok(line) => {
+                line.tell(told);
                 Ok(())
             }
             Err(unreadable) => Err(match serde_json::from_str::<ErrorLine>(line) {
@@ -374,7 +377,7 @@ fn same_model(have: &str, want: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Message;
+    use crate::model::{Message, Role};
 
     fn ollama(settings: OllamaSettings) -> Ollama {
         Ollama::new(settings).expect("valid settings")

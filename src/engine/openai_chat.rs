@@ -16,11 +16,12 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::{
-    ChatModel, ChatRequest, ChatStream, EngineError, EngineInfo,
+    ChatModel, ChatRequest, ChatStream, EngineError, EngineInfo, StopCause, ToolChoice,
+    calls::{self, Piece},
     chat::ChatSettingsError,
     streaming::{self, BadLine, Dialect, Patience, Refusal, Told},
 };
-use crate::model::{Message, Role};
+use crate::model::{Message, Role, ToolCall};
 
 /// How long a look for the health report may take.
 const PROBE: Duration = Duration::from_millis(1_500);
@@ -80,6 +81,8 @@ struct Server {
     http: Client,
     /// The server refused the optional fields once: it gets the bare minimum from then on.
     plain: AtomicBool,
+    /// It refused functions: none are offered any longer, and what was called before is told in words.
+    toolless: AtomicBool,
     problem: Mutex<Option<String>>,
 }
 
@@ -97,7 +100,14 @@ impl OpenAiChat {
             return Err(ChatSettingsError::NoModel);
         }
         let http = streaming::client(&base, &settings.patience)?;
-        Ok(Self(Arc::new(Server { settings, base, http, plain: AtomicBool::new(false), problem: Mutex::default() })))
+        Ok(Self(Arc::new(Server {
+            settings,
+            base,
+            http,
+            plain: AtomicBool::new(false),
+            toolless: AtomicBool::new(false),
+            problem: Mutex::default(),
+        })))
     }
 }
 
@@ -173,14 +183,26 @@ impl Dialect for Server {
     const ENGINE: &'static str = "openai";
 
     fn request(&self, chat: &ChatRequest) -> RequestBuilder {
+        let with_tools = !self.toolless.load(Ordering::Relaxed);
         let mut body = json!({
             "model": self.settings.model,
-            "messages": alternating(&chat.messages),
+            "messages": alternating(&chat.messages, with_tools),
             "stream": true,
             "max_tokens": chat.max_tokens.unwrap_or(self.settings.max_tokens),
         });
-        if let Some(temperature) = self.settings.temperature {
+        if let Some(temperature) = chat.temperature.or(self.settings.temperature) {
             body["temperature"] = json!(temperature);
+        }
+        if with_tools && !chat.tools.is_empty() {
+            body["tools"] = chat.tools.iter().map(|tool| json!({"type": "function", "function": tool})).collect();
+            match &chat.tool_choice {
+                ToolChoice::Auto => {}
+                ToolChoice::None => body["tool_choice"] = json!("none"),
+                ToolChoice::Required => body["tool_choice"] = json!("required"),
+                ToolChoice::Named(name) => {
+                    body["tool_choice"] = json!({"type": "function", "function": {"name": name}});
+                }
+            }
         }
         if !self.plain.load(Ordering::Relaxed) {
             body["stream_options"] = json!({"include_usage": true});
@@ -193,6 +215,10 @@ impl Dialect for Server {
     fn refusal(&self, status: StatusCode, body: &str) -> Refusal {
         let message = serde_json::from_str::<Value>(body).ok().as_ref().and_then(error_message).unwrap_or_default();
         match status {
+            _ if knows_no_tools(status, &message) && !self.toolless.swap(true, Ordering::Relaxed) => {
+                tracing::warn!(llm.model = %self.settings.model, reason = %message, "the chat server calls no functions; it is not offered any");
+                Refusal { again: true, ..streaming::plain_refusal::<Self>(status, &message) }
+            }
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Refusal {
                 error: EngineError::Unreachable {
                     engine: Self::ENGINE,
@@ -248,8 +274,24 @@ impl Dialect for Server {
         }
         let chunk: Chunk = serde_json::from_value(value).map_err(unreadable)?;
         for choice in chunk.choices.into_iter().flatten().filter(|choice| choice.index == 0) {
-            told.text.push_str(choice.delta.and_then(|delta| delta.content).as_deref().unwrap_or_default());
-            told.finished |= choice.finish_reason.is_some();
+            let delta = choice.delta.unwrap_or_default();
+            told.text.push_str(delta.content.as_deref().unwrap_or_default());
+            told.calls.extend(delta.tool_calls.into_iter().flatten().map(|called| {
+                let function = called.function.unwrap_or_default();
+                let arguments = match function.arguments {
+                    Value::Null => String::new(),
+                    Value::String(text) => text,
+                    // Some servers send the object itself.
+                    whole => whole.to_string(),
+                };
+                Piece { index: called.index, id: called.id, name: function.name, arguments, whole: false }
+            }));
+            if let Some(reason) = choice.finish_reason {
+                told.finished = true;
+                if reason == "length" {
+                    told.stop = StopCause::Length;
+                }
+            }
         }
         if let Some(usage) = chunk.usage {
             told.prompt_tokens = usage.prompt_tokens;
@@ -278,9 +320,24 @@ struct Choice {
     finish_reason: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Delta {
     content: Option<String>,
+    tool_calls: Option<Vec<Called>>,
+}
+
+#[derive(Deserialize)]
+struct Called {
+    index: Option<u32>,
+    id: Option<String>,
+    function: Option<Function>,
+}
+
+#[derive(Default, Deserialize)]
+struct Function {
+    name: Option<String>,
+    #[serde(default)]
+    arguments: Value,
 }
 
 #[derive(Deserialize)]
@@ -300,25 +357,61 @@ fn error_message(value: &Value) -> Option<String> {
     Some(message.unwrap_or_else(|| error.to_string()))
 }
 
+/// Whether a refusal is about functions as such: vLLM and llama.cpp want flags for them, some models have none.
+fn knows_no_tools(status: StatusCode, message: &str) -> bool {
+    let message = message.to_lowercase();
+    let refused = status.is_client_error() || status.is_server_error();
+    refused && message.contains("tool") && ["requires", "support"].iter().any(|word| message.contains(word))
+}
+
 /// Roles in turn, as many chat templates demand: a turn without a reply is joined to the next, system prompts come
-/// first as one, and a conversation begins with the person.
-fn alternating(messages: &[Message]) -> Vec<Value> {
-    let mut joined: Vec<(Role, String)> = Vec::with_capacity(messages.len());
-    for message in messages {
+/// first as one, and a conversation begins with the person. What came out of calls stays behind them; without
+/// functions it is told as the person's words.
+fn alternating(messages: &[Message], with_tools: bool) -> Vec<Value> {
+    let messages = calls::paired(messages);
+    let mut joined: Vec<Message> = Vec::with_capacity(messages.len());
+    for mut message in messages {
+        if !with_tools {
+            message.calls.clear();
+            message.call_id = None;
+            if message.role == Role::Tool {
+                message.role = Role::User;
+            } else if message.role == Role::Assistant && message.content.is_empty() {
+                continue;
+            }
+        }
         match joined.last_mut() {
-            Some((role, text)) if *role == message.role => {
-                text.push('\n');
-                text.push_str(&message.content);
+            Some(last) if last.role == message.role && message.role != Role::Tool && last.calls.is_empty() => {
+                if !last.content.is_empty() {
+                    last.content.push('\n');
+                }
+                last.content.push_str(&message.content);
+                last.calls = message.calls;
             }
             last => {
-                if message.role == Role::Assistant && last.is_none_or(|(role, _)| *role == Role::System) {
-                    joined.push((Role::User, "…".into()));
+                if message.role == Role::Assistant && last.is_none_or(|last| last.role == Role::System) {
+                    joined.push(Message::new(Role::User, "…"));
                 }
-                joined.push((message.role, message.content.clone()));
+                joined.push(message);
             }
         }
     }
-    joined.into_iter().map(|(role, content)| json!({"role": role, "content": content})).collect()
+    joined.iter().map(sent).collect()
+}
+
+fn sent(message: &Message) -> Value {
+    let mut sent = json!({"role": message.role, "content": message.content});
+    if !message.calls.is_empty() {
+        let call = |call: &ToolCall| {
+            let function = json!({"name": call.name, "arguments": call.arguments});
+            json!({"id": call.id, "type": "function", "function": function})
+        };
+        sent["tool_calls"] = message.calls.iter().map(call).collect();
+    }
+    if let Some(id) = &message.call_id {
+        sent["tool_call_id"] = json!(id);
+    }
+    sent
 }
 
 #[cfg(test)]

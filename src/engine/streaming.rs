@@ -8,6 +8,7 @@ use tokio::{sync::mpsc, time::Instant};
 
 use super::{
     ChatDelta, ChatRequest, ChatStream, EngineError, StopCause,
+    calls::{Calls, Piece},
     chat::ChatSettingsError,
     lines::{Lines, TooLong},
     thinking::Thoughts,
@@ -44,12 +45,15 @@ impl Default for Patience {
 pub(super) struct Told {
     /// Text of the line just decoded; taken out before the next.
     pub text: String,
+    /// Pieces of calls in the line just decoded; taken out as well.
+    pub calls: Vec<Piece>,
     /// The model has stopped; a stream that ends after this is whole.
     pub finished: bool,
     /// Nothing more will come.
     pub done: bool,
     pub prompt_tokens: Option<u32>,
     pub reply_tokens: Option<u32>,
+    pub stop: StopCause,
 }
 
 /// A failure, and whether the same request may succeed at once.
@@ -159,7 +163,7 @@ pub(super) fn start<D: Dialect>(dialect: Arc<D>, patience: Patience, chat: ChatR
 
 type Listener = mpsc::Sender<Result<ChatDelta, EngineError>>;
 
-/// The whole reply up to its end, which is returned; tried again as long as no text has been sent.
+/// The whole reply up to its end, which is returned; tried again as long as nothing of it has been sent.
 async fn reply<D: Dialect>(
     d: &D,
     patience: Patience,
@@ -168,10 +172,10 @@ async fn reply<D: Dialect>(
 ) -> Result<ChatDelta, EngineError> {
     let mut pauses = PAUSES.iter();
     loop {
-        let mut begun = false;
-        match attempt(d, patience, chat, to, &mut begun).await {
+        let mut sent = Sent { to, any: false, text: false };
+        match attempt(d, patience, chat, &mut sent).await {
             Ok(done) => return Ok(done),
-            Err(Refusal { error, again }) => match pauses.next().filter(|_| again && !begun) {
+            Err(Refusal { error, again }) => match pauses.next().filter(|_| again && !sent.any) {
                 Some(pause) => {
                     tracing::info!(llm.engine = D::ENGINE, %error, "trying the chat model again");
                     tokio::time::sleep(*pause).await;
@@ -186,8 +190,7 @@ async fn attempt<D: Dialect>(
     d: &D,
     patience: Patience,
     chat: &ChatRequest,
-    to: &Listener,
-    begun: &mut bool,
+    sent: &mut Sent<'_>,
 ) -> Result<ChatDelta, Refusal> {
     let stalled = |waited: Duration| Refusal {
         error: EngineError::Stalled { engine: D::ENGINE, waited_ms: waited.as_millis() as u64 },
@@ -203,9 +206,11 @@ async fn attempt<D: Dialect>(
         return Err(read.unwrap_or_else(|_| stalled(patience.first_token)));
     }
     let (mut lines, mut thoughts, mut told) = (Lines::default(), Thoughts::default(), Told::default());
+    let mut calls = Calls::after(&chat.messages);
+    let wrong = |reason: String| Refusal { error: D::failed(reason), again: false };
     loop {
         let (by, patience) =
-            if *begun { (Instant::now() + patience.stall, patience.stall) } else { (first_by, patience.first_token) };
+            if sent.any { (Instant::now() + patience.stall, patience.stall) } else { (first_by, patience.first_token) };
         let chunk = tokio::time::timeout_at(by, response.chunk()).await.map_err(|_| stalled(patience))?;
         let last = match chunk {
             Ok(Some(bytes)) => {
@@ -227,18 +232,21 @@ async fn attempt<D: Dialect>(
                     Refusal { error: D::failed(format!("a line of the answer cannot be read: {why}")), again: false }
                 }
             })?;
-            let text = thoughts.remove(&std::mem::take(&mut told.text));
-            send(text, to, begun).await;
+            sent.text(thoughts.remove(&std::mem::take(&mut told.text))).await;
+            for piece in told.calls.drain(..) {
+                sent.calls(calls.take(piece).map_err(wrong)?).await;
+            }
             if told.done {
                 break;
             }
         }
         if told.done || last && told.finished {
-            send(thoughts.finish(), to, begun).await;
+            sent.text(thoughts.finish()).await;
+            sent.calls(calls.finish().map_err(wrong)?).await;
             return Ok(ChatDelta::Done {
                 prompt_tokens: told.prompt_tokens,
                 reply_tokens: told.reply_tokens,
-                stop: StopCause::End,
+                stop: told.stop,
             });
         }
         if last {
@@ -247,13 +255,33 @@ async fn attempt<D: Dialect>(
     }
 }
 
-/// Sends text on; a reply does not begin with blanks, as after a thought.
-async fn send(text: String, to: &Listener, begun: &mut bool) {
-    let text = if *begun { text } else { text.trim_start().to_owned() };
-    if !text.is_empty() {
-        *begun = true;
+/// What has been sent on of a reply.
+struct Sent<'l> {
+    to: &'l Listener,
+    any: bool,
+    text: bool,
+}
+
+impl Sent<'_> {
+    /// Sends text on; a reply does not begin with blanks, as after a thought.
+    async fn text(&mut self, text: String) {
+        let text = if self.text { text } else { text.trim_start().to_owned() };
+        if !text.is_empty() {
+            self.text = true;
+            self.delta(ChatDelta::Text(text)).await;
+        }
+    }
+
+    async fn calls(&mut self, deltas: Vec<ChatDelta>) {
+        for delta in deltas {
+            self.delta(delta).await;
+        }
+    }
+
+    async fn delta(&mut self, delta: ChatDelta) {
+        self.any = true;
         // A listener who left is noticed by `start`.
-        let _ = to.send(Ok(ChatDelta::Text(text))).await;
+        let _ = self.to.send(Ok(delta)).await;
     }
 }
 
