@@ -35,7 +35,13 @@ use crate::{
         error::{ApiError, Code},
         identity,
         native::{self, routes::NativeSettings},
-        openai,
+        openai::{
+            self,
+            realtime::{
+                routes::{Door, RealtimeSettings},
+                secrets::Secrets,
+            },
+        },
         rest::{self, admin::Admin, work::Work},
     },
 };
@@ -51,6 +57,7 @@ const MAX_JSON: usize = 1024 * 1024;
 pub struct Parts {
     pub hub: Hub,
     pub native: NativeSettings,
+    pub realtime: RealtimeSettings,
     pub accounts: Accounts,
     pub archive: Archive,
     /// Told when something about people, log-ins or keys has changed.
@@ -70,6 +77,7 @@ pub fn router(parts: Parts) -> Router {
     let Parts {
         hub,
         native,
+        realtime,
         accounts,
         archive,
         people_changed,
@@ -89,6 +97,14 @@ pub fn router(parts: Parts) -> Router {
         .merge(rest::keys::router(accounts.clone())) // /api/keys/
         .merge(rest::admin_users::router(accounts.clone())) // /api/admin/users
         .layer(middleware::from_fn_with_state(people_changed, watch::poke));
+    let secrets = Secrets::default();
+    let door = Door {
+        hub: hub.clone(),
+        settings: Arc::new(realtime),
+        secrets: secrets.clone(),
+        shutdown: shutdown.clone(),
+        sockets: sockets.clone(),
+    };
     let (interface, description) = OpenApiRouter::with_openapi(openapi::Description::openapi())
         .merge(health::router(Health::new(hub.clone(), archive.clone(), shutdown.clone()))) // /api/health/
         .merge(people)
@@ -96,6 +112,7 @@ pub fn router(parts: Parts) -> Router {
         .merge(rest::admin_sessions::router(hub.clone(), archive.store())) // /api/admin/sessions
         .merge(rest::conversations::router(archive.store())) // /api/conversations/
         .merge(openai::rest::router(work.clone())) // /v1/
+        .merge(openai::realtime::secrets::router(door.clone())) // /v1/realtime/client_secrets
         .merge(rest::work::router(work)) // /api/asr/ /api/jobs/ /api/llm/ /api/tts/
         .layer(DefaultBodyLimit::max(MAX_JSON))
         .split_for_parts();
@@ -106,9 +123,10 @@ pub fn router(parts: Parts) -> Router {
         .merge(openapi::router(openapi::with_layers(description))) // GET /api/openapi.json /api/docs/
         .layer(CompressionLayer::new().compress_when(worth_it()))
         .merge(native::routes::router(hub, native, shutdown, sockets)) // GET /ws
+        .merge(openai::realtime::routes::router(door)) // GET /v1/realtime /realtime
         .fallback(async || manners::nothing_here())
         .method_not_allowed_fallback(async || manners::wrong_method());
-    let known = identity::layer(manners.inner(routes), accounts, origins)
+    let known = identity::layer(manners.inner(routes), accounts, origins, secrets)
         .layer(header(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
         .layer(header(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(header(header::REFERRER_POLICY, "no-referrer"))
