@@ -33,6 +33,7 @@ test-browser:
 	@cargo test --workspace --locked --no-run
 	@cd tests/browser && npm ci --no-audit --no-fund --loglevel=error
 	cd tests/browser && AIGOLOS_BIN="$(abspath $(TARGET))/debug/aigolos" npm test
+	cd tests/browser && AIGOLOS_BIN="$(abspath $(TARGET))/debug/aigolos" npm run test:postgresql
 
 bench: ## measurements, printed with this machine's name (see docs/benchmarks.md)
 	@scripts/deps.sh test
