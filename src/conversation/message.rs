@@ -287,6 +287,10 @@ pub enum Event {
         heard: String,
         tag: Option<u64>,
     },
+    /// A tagged [`Command::Clear`] was followed: what was told before is of what was forgotten.
+    Cleared {
+        tag: u64,
+    },
     /// Something is under way that takes a while (a model being loaded).
     Progress {
         task: &'static str,

@@ -280,6 +280,9 @@ impl Driver {
             Command::Clear => {
                 self.heard_audio = false;
                 self.step(Input::Clear);
+                if let Some(tag) = self.tag {
+                    self.outbox.push(Event::Cleared { tag });
+                }
             }
             Command::Text(text) => self.typed(text),
             Command::Cancel(turn) => self.cancel(turn),

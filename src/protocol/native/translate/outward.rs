@@ -59,6 +59,7 @@ pub fn event(Outgoing { seq, event }: Outgoing, encoding: Encoding) -> Option<Fr
         Event::Failed { error: EngineError::Superseded, .. }
         // Nothing in this protocol asks for these.
         | Event::Nudged { .. }
+        | Event::Cleared { .. }
         | Event::ReplyCall { .. }
         | Event::ReplyArguments { .. }
         | Event::ReplyCalled { .. }

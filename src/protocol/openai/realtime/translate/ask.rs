@@ -66,12 +66,14 @@ impl Conversation {
         self.asked.iter().filter(|(_, asked)| matches!(&asked.what, What::Respond(wish) if wish.beside)).count()
     }
 
-    pub(super) fn refused(&mut self, code: &'static str, message: String, tag: Option<u64>) {
-        if let Some(tag) = tag {
-            while self.clearing.front().is_some_and(|clearing| *clearing <= tag) {
-                self.clearing.pop_front();
-            }
+    /// The session has come to a `clear` of the client's.
+    pub(super) fn cleared(&mut self, tag: u64) {
+        while self.clearing.front().is_some_and(|clearing| *clearing <= tag) {
+            self.clearing.pop_front();
         }
+    }
+
+    pub(super) fn refused(&mut self, code: &'static str, message: String, tag: Option<u64>) {
         // What nobody asked for under a name, nobody waits for.
         let Some(asked) = self.answered(tag) else { return };
         let fault = match asked.what {

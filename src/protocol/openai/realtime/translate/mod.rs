@@ -154,6 +154,7 @@ impl Conversation {
             }
             Event::ReplyCancelled { turn, reason, .. } => self.reply_cancelled(turn, reason),
             Event::ReplyCut { heard, tag, .. } => self.reply_cut(heard, tag),
+            Event::Cleared { tag } => self.cleared(tag),
             Event::Failed { turn: Some(turn), error } => self.failed(turn, error),
             Event::Refused { code, message, tag, .. } => self.refused(code, message, tag),
             // Clients of this protocol play what they have, and end on errors that no event of theirs caused.

@@ -207,16 +207,13 @@ impl Conversation {
         for utterance in self.utterances.iter_mut().filter(|utterance| !utterance.committed) {
             utterance.cleared = true;
         }
-        self.commands.push(Command::Clear);
-        // Turns count from 1: refusing this shows that the session has come so far, and what it told before was of what
-        // is cleared now.
+        // Until the session answers this, what it tells is of what is cleared now.
         self.last_tag += 1;
         if self.clearing.len() >= MAX_UTTERANCES {
             self.clearing.pop_front();
         }
         self.clearing.push_back(self.last_tag);
-        let command = Box::new(Command::Cancel(Some(TurnId(0))));
-        self.commands.push(Command::Tagged { tag: self.last_tag, command });
+        self.commands.push(Command::Tagged { tag: self.last_tag, command: Box::new(Command::Clear) });
         self.tell(Kind::Cleared, Body::Empty {});
     }
 

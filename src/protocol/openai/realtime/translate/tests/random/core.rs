@@ -78,7 +78,10 @@ impl Core {
                     self.refuse("nothing_to_commit");
                 }
             }
-            Command::Clear => (self.open, self.heard_audio) = (None, false),
+            Command::Clear => {
+                (self.open, self.heard_audio) = (None, false);
+                self.events.extend(self.tag.map(|tag| Event::Cleared { tag }));
+            }
             Command::Cancel(wanted) => {
                 let meant = |reply: &Reply| wanted.is_none_or(|turn| reply.turn == turn);
                 if let Some(at) = self.beside.iter().position(|reply| wanted == Some(reply.turn)) {
