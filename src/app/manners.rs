@@ -13,7 +13,10 @@ use axum::{
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
-use tower_http::{catch_panic::CatchPanicLayer, cors::CorsLayer};
+use tower_http::{
+    catch_panic::CatchPanicLayer,
+    cors::{AllowHeaders, CorsLayer},
+};
 use tracing::Instrument;
 use uuid::Uuid;
 
@@ -26,6 +29,7 @@ use crate::{
     protocol::{
         client::{self, ClientAddress},
         error::{ApiError, Code, Problem},
+        openai,
     },
 };
 
@@ -72,7 +76,9 @@ impl Manners {
         let name = HeaderName::from_static;
         let layer = CorsLayer::new()
             .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::PUT, Method::DELETE])
-            .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, name("last-event-id"), REQUEST_ID])
+            // OpenAI's clients bring a growing list of their own (`OpenAI-Beta`, `x-stainless-...`). A header lends a page
+            // nothing here: what counts is its origin and the key it has.
+            .allow_headers(AllowHeaders::mirror_request())
             .expose_headers([
                 header::RETRY_AFTER,
                 REQUEST_ID,
@@ -108,7 +114,9 @@ async fn named(State(manners): State<Manners>, mut request: Request, next: Next)
     span.in_scope(|| tracing::debug!(http.method = %method, http.path = path, http.status = status, ms, "answered"));
     let language = response.extensions().get::<Language>().copied().unwrap_or(language);
     let error = response.extensions_mut().remove::<ApiError>();
-    if let (Some(error), Some(headers)) = (&error, &reader) {
+    if openai::rest::has(&path) {
+        openai::rest::errors::dress(&mut response, error);
+    } else if let (Some(error), Some(headers)) = (&error, &reader) {
         let identity = response.extensions_mut().remove::<Identity>();
         let page = manners.pages.page(error.code.status(), headers, identity.as_ref(), Some(&id));
         let (parts, body) = page.into_parts();
@@ -150,7 +158,7 @@ async fn in_their_language(request: Request, next: Next) -> Response {
 /// Whether it is a browser that goes to a page, not a script or a program.
 fn wants_page(request: &Request) -> bool {
     let path = request.uri().path();
-    let data = path.starts_with("/api/") || path.starts_with("/static/") || path == "/ws";
+    let data = path.starts_with("/api/") || path.starts_with("/static/") || path == "/ws" || openai::rest::has(path);
     !data && wants_html(request.headers())
 }
 
@@ -166,7 +174,8 @@ async fn counted(State(manners): State<Manners>, request: Request, next: Next) -
     let path = request.uri().path();
     let auth = path.starts_with("/api/auth/") && request.method() == Method::POST && path != "/api/auth/logout";
     let limit = if auth { manners.limit_auth } else { manners.limit };
-    if limit == 0 || !path.starts_with("/api/") || path.starts_with("/api/health/") {
+    let interface = path.starts_with("/api/") || openai::rest::has(path);
+    if limit == 0 || !interface || path.starts_with("/api/health/") {
         return next.run(request).await;
     }
     let identity = request.extensions().get::<Identity>();
@@ -201,7 +210,8 @@ fn tell(headers: &mut HeaderMap, counted: Counted) {
 /// Gives up on an answer that does not begin in time. Uploads and engines have limits of their own.
 async fn within_time(State(manners): State<Manners>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
-    let own_limits = ["/api/asr/", "/api/llm/", "/api/tts/"].iter().any(|work| path.starts_with(work));
+    let own_limits =
+        ["/api/asr/", "/api/llm/", "/api/tts/", "/v1/audio/", "/v1/chat/"].iter().any(|work| path.starts_with(work));
     if own_limits || request.headers().contains_key(header::UPGRADE) {
         return next.run(request).await;
     }

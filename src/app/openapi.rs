@@ -18,7 +18,13 @@ use utoipa::{
 };
 use utoipa_swagger_ui::Config;
 
-use crate::protocol::error::{ApiError, Problem};
+use crate::protocol::{
+    error::{ApiError, Problem},
+    openai::{
+        self,
+        rest::errors::{OpenAiError, OpenAiErrorBody},
+    },
+};
 
 /// The page's own scripts and styles, nothing else; Swagger's icons are inline images, its measures inline styles of
 /// elements, which scripts set.
@@ -33,7 +39,7 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; img-src 'self' data:;
         description = "Speech to text, chat, text to speech, and what was said. Live conversation is at `/ws`: see the native protocol.",
         license(name = "GPL-3.0-or-later", identifier = "GPL-3.0-or-later")
     ),
-    components(schemas(Problem)),
+    components(schemas(Problem, OpenAiError, OpenAiErrorBody)),
     modifiers(&Security)
 )]
 pub struct Description;
@@ -55,7 +61,7 @@ impl Modify for Security {
     }
 }
 
-/// What any request below `/api/` may be answered by the layers before its handler.
+/// What any request below `/api/` and `/v1/` may be answered by the layers before its handler.
 const BY_LAYERS: &[(StatusCode, &str)] = &[
     (StatusCode::UNAUTHORIZED, "nobody is logged in, or the key is not known"),
     (StatusCode::FORBIDDEN, "not allowed, or asked for by a foreign page"),
@@ -76,9 +82,13 @@ pub fn with_layers(mut description: utoipa::openapi::OpenApi) -> utoipa::openapi
         let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
         for operation in operations.into_iter().flatten() {
             for (status, meaning) in BY_LAYERS {
-                let problem = Content::new(Some(Ref::from_schema_name("Problem")));
-                let response =
-                    ResponseBuilder::new().description(*meaning).content("application/problem+json", problem).build();
+                let (kind, schema) = if openai::rest::has(path) {
+                    ("application/json", "OpenAiError")
+                } else {
+                    ("application/problem+json", "Problem")
+                };
+                let problem = Content::new(Some(Ref::from_schema_name(schema)));
+                let response = ResponseBuilder::new().description(*meaning).content(kind, problem).build();
                 let responses = &mut operation.responses.responses;
                 responses.entry(status.as_u16().to_string()).or_insert_with(|| RefOr::T(response));
             }

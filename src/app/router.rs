@@ -35,6 +35,7 @@ use crate::{
         error::{ApiError, Code},
         identity,
         native::{self, routes::NativeSettings},
+        openai,
         rest::{self, admin::Admin, work::Work},
     },
 };
@@ -94,6 +95,7 @@ pub fn router(parts: Parts) -> Router {
         .merge(rest::admin::router(admin)) // /api/admin/
         .merge(rest::admin_sessions::router(hub.clone(), archive.store())) // /api/admin/sessions
         .merge(rest::conversations::router(archive.store())) // /api/conversations/
+        .merge(openai::rest::router(work.clone())) // /v1/
         .merge(rest::work::router(work)) // /api/asr/ /api/jobs/ /api/llm/ /api/tts/
         .layer(DefaultBodyLimit::max(MAX_JSON))
         .split_for_parts();

@@ -41,7 +41,7 @@ async fn identify(State(door): State<Door>, mut request: Request, next: Next) ->
     if path.starts_with("/static/") || path.starts_with("/api/health/") {
         return next.run(request).await;
     }
-    let machine = path.starts_with("/api/") || path == "/ws";
+    let machine = path.starts_with("/api/") || path == "/ws" || path.starts_with("/v1/");
     // To somebody unknown these would only show the way to the log-in, which is no way while nobody can be known.
     let personal = path == "/" || path.starts_with("/app/");
     let source = door.origins.source(request.headers());

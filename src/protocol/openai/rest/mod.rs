@@ -1,1 +1,20 @@
-//! OpenAI's REST endpoints.
+//! OpenAI's REST endpoints, below `/v1/`.
+
+pub mod errors;
+pub mod models;
+pub mod told;
+
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::protocol::rest::work::Work;
+
+/// The routes below `/v1/`.
+pub fn router(work: Work) -> OpenApiRouter {
+    OpenApiRouter::new().merge(models::router(work))
+}
+
+/// Whether `path` is one of OpenAI's, where failures have OpenAI's shape.
+#[must_use]
+pub fn has(path: &str) -> bool {
+    path == "/v1" || path.starts_with("/v1/")
+}
