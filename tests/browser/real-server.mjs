@@ -21,22 +21,23 @@ export async function freePort() {
 }
 
 /**
- * @param {{port?: number, env?: Record<string, string>, data?: string}} [options] `data`: its folder, which stays when it
- *   stops; else an empty one of its own, which goes
+ * @param {{port?: number, env?: Record<string, string>, data?: string, secure?: boolean}} [options] `data`: its folder, which
+ *   stays when it stops; else an empty one of its own, which goes; `secure`: with the certificate of TEST_TLS_CERT
  */
-export async function startServer({ port, env, data } = {}) {
+export async function startServer({ port, env, data, secure } = {}) {
   if (!BINARY) throw new Error('set AIGOLOS_BIN to the server under test');
   const listen = port ?? (await freePort());
   const folder = data ?? mkdtempSync(join(tmpdir(), 'aigolos-data-'));
+  const certificate = secure ? { TLS_CERT: process.env.TEST_TLS_CERT, TLS_KEY: process.env.TEST_TLS_KEY } : {};
   const child = spawn(BINARY, ['serve'], {
     cwd: folder,
-    env: { ...process.env, BIND: `127.0.0.1:${listen}`, DATA_DIR: folder, LLM_BACKEND: 'builtin', ...env },
+    env: { ...process.env, BIND: `127.0.0.1:${listen}`, DATA_DIR: folder, LLM_BACKEND: 'builtin', ...certificate, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (piece) => (output = (output + piece).slice(-20_000)));
   const exited = new Promise((resolve) => child.once('exit', resolve));
-  const url = `http://127.0.0.1:${listen}/`;
+  const url = `${secure ? 'https' : 'http'}://127.0.0.1:${listen}/`;
   const until = Date.now() + START_MS;
   for (;;) {
     if (child.exitCode !== null) throw new Error(`the server ended with ${child.exitCode}:\n${output}`);
