@@ -5,9 +5,10 @@
 
 use std::collections::VecDeque;
 
+use super::item::{After, ItemKey};
 use crate::{
     engine::ChatRequest,
-    model::{Message, Role, SessionId, TurnId},
+    model::{Message, Role, SessionId, ToolCall, TurnId},
 };
 
 /// A system prompt for a voice: what is written will be spoken, and what is read was recognised.
@@ -21,8 +22,8 @@ they are said. If you do not know something, say so.";
 /// Ends a reply that the person cut short, so that the model knows it was not heard to its end.
 pub const CUT_SHORT: &str = " …";
 
-/// Turns kept at most, whatever the budget: bounds memory when turns are tiny.
-const MAX_TURNS: usize = 512;
+/// Entries kept at most, whatever the budget: bounds memory when they are tiny.
+const MAX_ENTRIES: usize = 1_024;
 /// What a message costs beyond its text: role and separators of the usual chat templates.
 const MESSAGE_TOKENS: usize = 4;
 
@@ -54,12 +55,23 @@ pub struct Exchange {
     pub interrupted: bool,
 }
 
-/// The conversation so far. Holds no more than the budget and a fixed number of turns.
+/// One entry of the history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Entry {
+    /// `None`: of an earlier session.
+    key: Option<ItemKey>,
+    /// Without content and calls: a place that is kept for what is still being written down or made.
+    message: Message,
+    /// The reply was stopped before its end.
+    cut: bool,
+}
+
+/// The conversation so far. Holds no more than the budget and a fixed number of entries.
 #[derive(Debug, Clone)]
 pub struct History {
     system: String,
     budget: usize,
-    turns: VecDeque<Exchange>,
+    entries: VecDeque<Entry>,
 }
 
 impl History {
@@ -67,7 +79,7 @@ impl History {
     pub fn new(settings: &PromptSettings) -> Self {
         let asked = settings.system_prompt.trim();
         let system = if asked.is_empty() { DEFAULT_SYSTEM_PROMPT } else { asked }.to_owned();
-        Self { system, budget: settings.history_tokens, turns: VecDeque::new() }
+        Self { system, budget: settings.history_tokens, entries: VecDeque::new() }
     }
 
     /// Replaces the system prompt from the next request on; empty: none.
@@ -79,36 +91,87 @@ impl History {
     /// Takes up an earlier conversation, oldest turn first. Turns are numbered within their session, so what came
     /// before this one has no number.
     pub fn restore(&mut self, earlier: impl IntoIterator<Item = Exchange>) {
-        self.turns.extend(earlier.into_iter().map(|exchange| Exchange { turn: None, ..exchange }));
-        self.trim();
-    }
-
-    /// Records what the person said in `turn`; said again for the same turn it replaces the earlier words.
-    pub fn said(&mut self, turn: TurnId, text: impl Into<String>) {
-        let text = text.into();
-        match self.find(turn) {
-            Some(exchange) => exchange.user = text,
-            None => self.push(Some(turn), text),
+        for Exchange { user, assistant, interrupted, .. } in earlier {
+            let entry = |role, text, cut| Entry { key: None, message: Message::new(role, text), cut };
+            self.entries.push_back(entry(Role::User, user, false));
+            self.entries.push_back(entry(Role::Assistant, assistant, interrupted));
         }
         self.trim();
     }
 
+    /// Records what the person said in `turn`; said again for the same turn it replaces the earlier words. No words:
+    /// keeps their place.
+    pub fn said(&mut self, turn: TurnId, text: impl Into<String>) {
+        self.put(ItemKey::Said(turn), Message::new(Role::User, text));
+    }
+
+    /// Keeps a place for the reply of `turn`: after the person's words if it has some, else at the end.
+    pub fn reply_begins(&mut self, turn: TurnId) {
+        if self.find(ItemKey::Reply(turn)).is_none() {
+            let entry =
+                Entry { key: Some(ItemKey::Reply(turn)), message: Message::new(Role::Assistant, ""), cut: false };
+            match self.place_of(ItemKey::Said(turn)) {
+                Some(at) => self.entries.insert(at + 1, entry),
+                None => self.entries.push_back(entry),
+            }
+        }
+    }
+
     /// Records the whole reply of `turn`. A turn that has been forgotten, or never began, is passed over.
     pub fn replied(&mut self, turn: TurnId, text: impl Into<String>) {
-        if let Some(exchange) = self.find(turn) {
-            exchange.assistant = text.into();
-            exchange.interrupted = false;
+        if self.place_of(ItemKey::Said(turn)).is_some() {
+            self.reply_begins(turn);
+        }
+        if let Some(entry) = self.find(ItemKey::Reply(turn)) {
+            entry.message.content = text.into();
+            entry.cut = false;
+        }
+        self.trim();
+    }
+
+    /// Records what the reply of `turn` called, after its text.
+    pub fn called(&mut self, turn: TurnId, calls: &[ToolCall]) {
+        let Some(reply) = self.place_of(ItemKey::Reply(turn)) else { return };
+        for (index, call) in calls.iter().enumerate() {
+            let message = Message::calling("", vec![call.clone()]);
+            let key = Some(ItemKey::Call(turn, index as u32));
+            self.entries.insert(reply + 1 + index, Entry { key, message, cut: false });
         }
         self.trim();
     }
 
     /// Cuts the reply of `turn` to what was heard of it. Nothing heard: the reply goes, the person's words stay.
     pub fn cut_to_heard(&mut self, turn: TurnId, heard: &str) {
-        if let Some(exchange) = self.find(turn) {
-            heard.trim().clone_into(&mut exchange.assistant);
-            exchange.interrupted = true;
+        if let Some(entry) = self.find(ItemKey::Reply(turn)) {
+            heard.trim().clone_into(&mut entry.message.content);
+            entry.cut = true;
         }
         self.trim();
+    }
+
+    /// Puts an entry in; one by the same name is replaced where it is.
+    pub fn add(&mut self, key: ItemKey, after: After, message: Message) {
+        let at = match after {
+            After::All => None,
+            After::Nothing => Some(0),
+            After::Item(before) => self.place_of(before).map(|at| at + 1),
+        };
+        match at.filter(|_| self.place_of(key).is_none()) {
+            Some(at) => self.entries.insert(at, Entry { key: Some(key), message, cut: false }),
+            None => self.put(key, message),
+        }
+        self.trim();
+    }
+
+    /// Takes an entry out; whether it was there.
+    pub fn remove(&mut self, key: ItemKey) -> bool {
+        self.place_of(key).and_then(|at| self.entries.remove(at)).is_some()
+    }
+
+    /// An entry's words or call.
+    #[must_use]
+    pub fn message(&self, key: ItemKey) -> Option<&Message> {
+        self.place_of(key).map(|at| &self.entries[at].message)
     }
 
     /// What to ask the model when the person says `said` in `turn`: the system prompt, as many of the turns before
@@ -116,44 +179,89 @@ impl History {
     /// by [`said`](Self::said) already makes no difference.
     #[must_use]
     pub fn request(&self, session: SessionId, turn: TurnId, said: &str) -> ChatRequest {
-        let earlier: Vec<&Exchange> = self.turns.iter().filter(|exchange| exchange.turn != Some(turn)).collect();
-        let fixed = message_tokens(&self.system) + message_tokens(said);
-        let first = first_that_fits(&earlier, self.budget.saturating_sub(fixed));
-        let mut messages = Vec::with_capacity(2 + 2 * (earlier.len() - first));
-        if !self.system.trim().is_empty() {
-            messages.push(Message::new(Role::System, self.system.clone()));
+        let own = [Some(ItemKey::Said(turn)), Some(ItemKey::Reply(turn))];
+        let earlier: Vec<&Entry> = self.entries.iter().filter(|entry| !own.contains(&entry.key)).collect();
+        let said = (!said.is_empty()).then(|| Message::new(Role::User, said));
+        self.ask(session, &self.system, &earlier, said)
+    }
+
+    /// What to ask the model for a reply to the conversation as it stands, with `instructions` in place of the system
+    /// prompt.
+    #[must_use]
+    pub fn request_as_it_stands(&self, session: SessionId, instructions: Option<&str>) -> ChatRequest {
+        let all: Vec<&Entry> = self.entries.iter().collect();
+        self.ask(session, instructions.unwrap_or(&self.system), &all, None)
+    }
+
+    /// What to ask the model where the client says itself what it is told: `messages` after the system prompt.
+    #[must_use]
+    pub fn request_of(&self, session: SessionId, instructions: Option<&str>, messages: Vec<Message>) -> ChatRequest {
+        let entries: Vec<Entry> =
+            messages.into_iter().map(|message| Entry { key: None, message, cut: false }).collect();
+        self.ask(session, instructions.unwrap_or(&self.system), &entries.iter().collect::<Vec<_>>(), None)
+    }
+
+    fn ask(&self, session: SessionId, system: &str, earlier: &[&Entry], last: Option<Message>) -> ChatRequest {
+        let said = last.as_ref().map_or(0, |last| text_tokens(&last.content));
+        let first = first_that_fits(earlier, self.budget.saturating_sub(text_tokens(system) + said));
+        let mut messages = Vec::with_capacity(2 + earlier.len() - first);
+        if !system.trim().is_empty() {
+            messages.push(Message::new(Role::System, system));
         }
-        for exchange in &earlier[first..] {
-            if !exchange.user.is_empty() {
-                messages.push(Message::new(Role::User, exchange.user.clone()));
-            }
-            if !exchange.assistant.is_empty() {
-                let cut = if exchange.interrupted { CUT_SHORT } else { "" };
-                messages.push(Message::new(Role::Assistant, format!("{}{cut}", exchange.assistant)));
-            }
+        for entry in &earlier[first..] {
+            write(entry, earlier, &mut messages);
         }
-        messages.push(Message::new(Role::User, said));
+        messages.extend(last);
         ChatRequest { messages, session: Some(session), ..ChatRequest::default() }
     }
 
-    /// The exchanges remembered, oldest first.
-    pub fn exchanges(&self) -> impl ExactSizeIterator<Item = &Exchange> {
-        self.turns.iter()
+    fn put(&mut self, key: ItemKey, message: Message) {
+        match self.find(key) {
+            Some(entry) => entry.message = message,
+            None => self.entries.push_back(Entry { key: Some(key), message, cut: false }),
+        }
+        self.trim();
     }
 
-    fn push(&mut self, turn: Option<TurnId>, user: String) {
-        self.turns.push_back(Exchange { turn, user, assistant: String::new(), interrupted: false });
+    fn find(&mut self, key: ItemKey) -> Option<&mut Entry> {
+        self.entries.iter_mut().rev().find(|entry| entry.key == Some(key))
     }
 
-    fn find(&mut self, turn: TurnId) -> Option<&mut Exchange> {
-        self.turns.iter_mut().rev().find(|exchange| exchange.turn == Some(turn))
+    fn place_of(&self, key: ItemKey) -> Option<usize> {
+        self.entries.iter().rposition(|entry| entry.key == Some(key))
     }
 
-    /// Forgets turns that no request can hold any more; the newest is always kept.
+    /// Forgets entries that no request can hold any more; the newest is always kept.
     fn trim(&mut self) {
-        let kept: Vec<&Exchange> = self.turns.iter().collect();
-        let first = first_that_fits(&kept, self.budget.saturating_sub(message_tokens(&self.system)));
-        self.turns.drain(..first.min(self.turns.len().saturating_sub(1)));
+        let kept: Vec<&Entry> = self.entries.iter().collect();
+        let first = first_that_fits(&kept, self.budget.saturating_sub(text_tokens(&self.system)));
+        self.entries.drain(..first.min(self.entries.len().saturating_sub(2)));
+    }
+}
+
+/// An entry as the model reads it. A call without its output, or the other way round, is left out: chat servers refuse
+/// them.
+fn write(entry: &Entry, all: &[&Entry], messages: &mut Vec<Message>) {
+    let message = &entry.message;
+    if let Some(id) = &message.call_id {
+        if all.iter().any(|other| other.message.calls.iter().any(|call| call.id == *id)) {
+            messages.push(message.clone());
+        }
+        return;
+    }
+    if let Some(call) = message.calls.first() {
+        if all.iter().any(|other| other.message.call_id.as_ref() == Some(&call.id)) {
+            // What is called in one reply is one message, with the reply's text.
+            match messages.last_mut().filter(|last| last.role == Role::Assistant) {
+                Some(last) => last.calls.push(call.clone()),
+                None => messages.push(message.clone()),
+            }
+        }
+        return;
+    }
+    if !message.content.is_empty() {
+        let cut = if entry.cut { CUT_SHORT } else { "" };
+        messages.push(Message::new(message.role, format!("{}{cut}", message.content)));
     }
 }
 
@@ -179,141 +287,32 @@ pub fn estimate_tokens(text: &str) -> usize {
     quarters.div_ceil(4)
 }
 
-fn message_tokens(text: &str) -> usize {
+fn text_tokens(text: &str) -> usize {
     if text.is_empty() { 0 } else { MESSAGE_TOKENS + estimate_tokens(text) }
 }
 
-/// The index of the oldest exchange that still fits, counting whole exchanges from the newest back.
-fn first_that_fits(turns: &[&Exchange], budget: usize) -> usize {
+fn tokens_of(message: &Message) -> usize {
+    let calls: usize =
+        message.calls.iter().map(|call| text_tokens(&call.name) + estimate_tokens(&call.arguments)).sum();
+    text_tokens(&message.content) + calls
+}
+
+/// The index of the oldest entry that still fits, counting from the newest back. Where something is left out, what
+/// is left begins with what the person said or was told to: no half turns.
+fn first_that_fits(entries: &[&Entry], budget: usize) -> usize {
     let mut left = budget;
-    let mut first = turns.len();
-    for exchange in turns.iter().rev().take(MAX_TURNS) {
-        let cost = message_tokens(&exchange.user) + message_tokens(&exchange.assistant);
-        let Some(rest) = left.checked_sub(cost) else { break };
+    let mut first = entries.len();
+    for entry in entries.iter().rev().take(MAX_ENTRIES) {
+        let Some(rest) = left.checked_sub(tokens_of(&entry.message)) else { break };
         left = rest;
         first -= 1;
     }
-    first
+    if first == 0 {
+        return 0;
+    }
+    let begins = |entry: &&Entry| matches!(entry.message.role, Role::User | Role::System);
+    entries[first..].iter().position(begins).map_or(entries.len(), |skip| first + skip)
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn history(prompt: &str, tokens: usize) -> History {
-        History::new(&PromptSettings { system_prompt: prompt.into(), history_tokens: tokens })
-    }
-
-    fn contents(history: &History, turn: u32, said: &str) -> Vec<(Role, String)> {
-        let request = history.request(SessionId::fresh(), TurnId(turn), said);
-        request.messages.into_iter().map(|m| (m.role, m.content)).collect()
-    }
-
-    #[test]
-    fn a_request_is_prompt_then_history_then_the_newest_words() {
-        let mut h = history("Be kind.", 1000);
-        h.said(TurnId(1), "hello");
-        h.replied(TurnId(1), "Hello!");
-        let expected = [(Role::System, "Be kind."), (Role::User, "hello"), (Role::Assistant, "Hello!")];
-        let mut expected: Vec<_> = expected.map(|(r, t)| (r, t.to_owned())).into();
-        expected.push((Role::User, "what time is it".into()));
-        assert_eq!(contents(&h, 2, "what time is it"), expected);
-        // Recorded or not, the words in question appear once, and the latest version of them counts.
-        h.said(TurnId(2), "what time");
-        assert_eq!(contents(&h, 2, "what time is it"), expected);
-        assert_eq!(h.exchanges().len(), 2, "a request changes nothing");
-    }
-
-    #[test]
-    fn an_interrupted_reply_is_kept_as_far_as_it_was_heard() {
-        let mut h = history("", 1000);
-        assert_eq!(contents(&h, 1, "hello")[0].1, DEFAULT_SYSTEM_PROMPT);
-        h.set_system("");
-        h.said(TurnId(1), "tell me a story");
-        h.replied(TurnId(1), "One day a robot went home.");
-        h.cut_to_heard(TurnId(1), "One day a robot ");
-        h.said(TurnId(2), "stop");
-        h.replied(TurnId(2), "Okay.");
-        h.cut_to_heard(TurnId(2), "");
-        let texts: Vec<_> = contents(&h, 3, "hello").into_iter().map(|(_, text)| text).collect();
-        assert_eq!(texts, ["tell me a story", "One day a robot …", "stop", "hello"]);
-    }
-
-    #[test]
-    fn the_oldest_whole_turns_go_first_and_the_prompt_stays() {
-        let mut h = history("Short prompt.", 60);
-        for turn in 1..=20 {
-            h.said(TurnId(turn), format!("question number {turn}"));
-            h.replied(TurnId(turn), format!("answer number {turn}"));
-        }
-        let messages = contents(&h, 21, "and now");
-        assert_eq!(messages[0], (Role::System, "Short prompt.".into()));
-        assert_eq!(messages[1].0, Role::User, "no half turns: {messages:?}");
-        assert_eq!(messages[messages.len() - 2].1, "answer number 20");
-        assert!(messages.len() < 10, "{messages:?}");
-        assert!(h.exchanges().len() < 5, "what no request can hold is forgotten");
-    }
-
-    #[test]
-    fn words_too_long_for_the_budget_are_still_asked() {
-        let h = history("Prompt.", 10);
-        let long = "word ".repeat(100);
-        let messages = contents(&h, 1, &long);
-        assert_eq!(messages.len(), 2);
-        assert_eq!(messages[1].1, long);
-    }
-
-    #[test]
-    fn a_restored_conversation_goes_on() {
-        let mut h = history("New prompt.", 1000);
-        let earlier = |user: &str, assistant: &str, interrupted| Exchange {
-            turn: Some(TurnId(1)),
-            user: user.into(),
-            assistant: assistant.into(),
-            interrupted,
-        };
-        h.restore([earlier("", "Welcome back.", false), earlier("hello", "", false), earlier("go on", "I", true)]);
-        // Numbers are per session: the first turn of this one is none of the earlier ones.
-        h.said(TurnId(1), "are you there");
-        h.replied(TurnId(1), "Yes.");
-        let texts: Vec<_> = contents(&h, 2, "good").into_iter().map(|(_, text)| text).collect();
-        let expected = ["New prompt.", "Welcome back.", "hello", "go on", "I …", "are you there", "Yes.", "good"];
-        assert_eq!(texts, expected);
-    }
-
-    #[test]
-    fn scripts_are_counted_by_their_weight() {
-        assert_eq!(estimate_tokens(""), 0);
-        assert_eq!(estimate_tokens("four char tokens"), 4);
-        assert_eq!(estimate_tokens("Привет, мир"), 5);
-        assert_eq!(estimate_tokens("你好世界"), 4);
-        assert_eq!(estimate_tokens("😀"), 2);
-    }
-
-    proptest! {
-        #[test]
-        fn a_request_never_exceeds_the_budget_unless_the_newest_words_alone_do(
-            turns in prop::collection::vec((".{0,80}", ".{0,200}", any::<bool>()), 0..40),
-            budget in 0usize..400,
-            said in "[a-zа-я ]{1,60}",
-        ) {
-            let mut h = history("Prompt.", budget);
-            for (index, (user, reply, cut)) in turns.iter().enumerate() {
-                let turn = TurnId(index as u32 + 1);
-                h.said(turn, user.clone());
-                h.replied(turn, reply.clone());
-                if *cut {
-                    h.cut_to_heard(turn, &reply.chars().take(3).collect::<String>());
-                }
-            }
-            let request = h.request(SessionId::fresh(), TurnId(1000), &said);
-            let fixed = message_tokens("Prompt.") + message_tokens(&said);
-            let total: usize = request.messages.iter()
-                .map(|m| message_tokens(m.content.trim_end_matches(CUT_SHORT))).sum();
-            prop_assert!(total <= budget.max(fixed), "{total} over {budget}");
-            prop_assert_eq!(&request.messages.last().unwrap().content, &said);
-        }
-    }
-}
+mod tests;

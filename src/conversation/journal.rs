@@ -50,7 +50,7 @@ pub struct Recorded {
     pub reply: Option<Replied>,
 }
 
-/// The person's words; never empty.
+/// The person's words; empty only where a reply was made that nobody's words asked for.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Said {
     pub text: String,

@@ -21,6 +21,10 @@ pub enum Part {
     Sentence(String),
     /// Sound at the session's output rate.
     Sound(Vec<i16>),
+    /// A function is called; its number within the reply, its id and its name.
+    Call { call: u32, id: String, name: String },
+    /// More of that call's arguments.
+    Arguments { call: u32, delta: String },
     /// The reply is complete.
     End,
     /// It broke off.
@@ -34,6 +38,15 @@ pub enum Step {
     Audio {
         chunk: u32,
         audio: Pcm,
+    },
+    Call {
+        call: u32,
+        id: String,
+        name: String,
+    },
+    Arguments {
+        call: u32,
+        delta: String,
     },
     /// Nothing before then.
     WaitUntil(Instant),
@@ -115,7 +128,9 @@ impl Playout {
                 return Step::Starved;
             }
             let chunk = self.rate.samples_in_ms(CHUNK_MS);
-            let flush = matches!(self.parts.front(), Some(Part::End | Part::Failed(_))) && !self.rest.is_empty();
+            // What is no sound comes after all sound before it.
+            let flush = !matches!(self.parts.front(), None | Some(Part::Sentence(_) | Part::Sound(_)));
+            let flush = flush && !self.rest.is_empty();
             if self.rest.len() >= chunk || flush {
                 if let Some(due) = self.due(now) {
                     return Step::WaitUntil(due);
@@ -132,6 +147,8 @@ impl Playout {
                     return Step::Text(text);
                 }
                 Some(Part::Sound(samples)) => self.rest.extend_from_slice(&samples),
+                Some(Part::Call { call, id, name }) => return Step::Call { call, id, name },
+                Some(Part::Arguments { call, delta }) => return Step::Arguments { call, delta },
                 Some(Part::End) => {
                     if let Some(last) = self.marks.last_mut() {
                         last.end = Some(self.sent);
@@ -162,8 +179,7 @@ impl Playout {
 
     /// The client has played this much of the reply; never runs backwards or past what was sent.
     pub fn acknowledge(&mut self, played_ms: u32) {
-        let sent_ms = (self.sent as u64 * 1000 / u64::from(self.rate.hz())) as u32;
-        let played = played_ms.min(sent_ms).max(self.acknowledged_ms.unwrap_or(0));
+        let played = played_ms.min(self.sent_ms()).max(self.acknowledged_ms.unwrap_or(0));
         self.acknowledged_ms = Some(played);
     }
 
@@ -171,7 +187,35 @@ impl Playout {
     /// clock. The sentence that sounds is cut at a word.
     #[must_use]
     pub fn heard(&self, now: Instant) -> String {
-        let played = self.played(now);
+        self.heard_by(self.played(now))
+    }
+
+    /// What was heard of it by somebody who played its first `played_ms`.
+    #[must_use]
+    pub fn heard_at(&self, played_ms: u32) -> String {
+        self.heard_by(self.rate.samples_in_ms(played_ms))
+    }
+
+    /// How long the sound sent so far is, in milliseconds.
+    #[must_use]
+    pub fn sent_ms(&self) -> u32 {
+        (self.sent as u64 * 1000 / u64::from(self.rate.hz())) as u32
+    }
+
+    /// When the last of the sound will have been played, if the client plays what it gets.
+    #[must_use]
+    pub const fn plays_until(&self) -> Option<Instant> {
+        self.plays_until
+    }
+
+    /// Lets go of what was not sent; what was sent is still known.
+    pub fn stop(&mut self) {
+        self.parts.clear();
+        self.rest.clear();
+        self.queued = 0;
+    }
+
+    fn heard_by(&self, played: usize) -> String {
         let mut heard = String::new();
         for mark in &self.marks {
             match mark.end {

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     audio::{RateConverter, SampleRate},
-    engine::{ChatDelta, ChatRequest, EngineError, Engines, SpeakRequest},
+    engine::{ChatDelta, ChatRequest, EngineError, Engines, SpeakRequest, StopCause},
 };
 
 /// Parts in hand between the maker and the playout. Full: the voice waits, and behind it the model.
@@ -38,7 +38,25 @@ pub enum Made {
     FirstToken(Instant),
     FirstSentence(Instant),
     FirstSound(Instant),
+    /// How the model ended, just before the last part.
+    Stopped(Stopped),
     Part(Part),
+}
+
+/// What the chat model said of its reply.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stopped {
+    pub cause: StopCause,
+    /// Tokens read and written, where it counts them.
+    pub prompt_tokens: Option<u32>,
+    pub reply_tokens: Option<u32>,
+}
+
+/// What the model's half hands to the voice's.
+enum Piece {
+    Sentence(Sentence),
+    /// For nobody's ears: passed on in its place.
+    Silent(Part),
 }
 
 /// Starts making a reply.
@@ -59,13 +77,19 @@ async fn run(engines: &Engines, job: ReplyJob, made: &mpsc::Sender<Made>) {
     let written = write(engines, &job, made, sentences_in);
     let spoken = async {
         let mut first_sound = true;
-        while let Some(sentence) = sentences.recv().await {
-            speak(engines, &job, made, sentence, &mut first_sound).await?;
+        while let Some(piece) = sentences.recv().await {
+            match piece {
+                Piece::Sentence(sentence) => speak(engines, &job, made, sentence, &mut first_sound).await?,
+                Piece::Silent(part) => drop(made.send(Made::Part(part)).await),
+            }
         }
         Ok::<(), EngineError>(())
     };
     let end = match tokio::try_join!(written, spoken) {
-        Ok(_) => Part::End,
+        Ok((stopped, ())) => {
+            let _ = made.send(Made::Stopped(stopped)).await;
+            Part::End
+        }
         Err(error) => Part::Failed(error),
     };
     let _ = made.send(Made::Part(end)).await;
@@ -76,14 +100,16 @@ async fn write(
     engines: &Engines,
     job: &ReplyJob,
     made: &mpsc::Sender<Made>,
-    sentences: mpsc::Sender<Sentence>,
-) -> Result<(), EngineError> {
+    sentences: mpsc::Sender<Piece>,
+) -> Result<Stopped, EngineError> {
     let mut stream = engines.chat.reply(job.request.clone());
     let mut splitter = Splitter::new(job.language.as_deref());
     let (mut first_token, mut first_sentence) = (true, true);
-    let mut done = false;
+    let (mut calling, mut stopped) = (false, None);
     while let Some(delta) = stream.recv().await {
         match delta? {
+            // A model says first what it has to say; what it said after a call would be heard before the call is answered.
+            ChatDelta::Text(_) if calling => tracing::debug!("text after a call is left out"),
             ChatDelta::Text(text) => {
                 if std::mem::take(&mut first_token) {
                     let _ = made.send(Made::FirstToken(Instant::now())).await;
@@ -93,23 +119,35 @@ async fn write(
                     continue;
                 }
                 for sentence in splitter.push(&text) {
-                    if std::mem::take(&mut first_sentence) {
-                        let _ = made.send(Made::FirstSentence(Instant::now())).await;
-                    }
-                    let _ = sentences.send(sentence).await;
+                    hand_over(sentence, &mut first_sentence, made, &sentences).await;
                 }
             }
-            ChatDelta::Call { .. } | ChatDelta::Arguments { .. } => {}
-            ChatDelta::Done { .. } => done = true,
+            ChatDelta::Call { call, id, name } => {
+                calling = true;
+                if let Some(sentence) = splitter.finish() {
+                    hand_over(sentence, &mut first_sentence, made, &sentences).await;
+                }
+                let _ = sentences.send(Piece::Silent(Part::Call { call, id, name })).await;
+            }
+            ChatDelta::Arguments { call, delta } => {
+                let _ = sentences.send(Piece::Silent(Part::Arguments { call, delta })).await;
+            }
+            ChatDelta::Done { prompt_tokens, reply_tokens, stop } => {
+                stopped = Some(Stopped { cause: stop, prompt_tokens, reply_tokens });
+            }
         }
     }
     if let Some(sentence) = splitter.finish() {
-        if first_sentence {
-            let _ = made.send(Made::FirstSentence(Instant::now())).await;
-        }
-        let _ = sentences.send(sentence).await;
+        hand_over(sentence, &mut first_sentence, made, &sentences).await;
     }
-    if done { Ok(()) } else { Err(EngineError::Failed { engine: "chat", reason: "the reply broke off".into() }) }
+    stopped.ok_or_else(|| EngineError::Failed { engine: "chat", reason: "the reply broke off".into() })
+}
+
+async fn hand_over(sentence: Sentence, first: &mut bool, made: &mpsc::Sender<Made>, sentences: &mpsc::Sender<Piece>) {
+    if std::mem::take(first) {
+        let _ = made.send(Made::FirstSentence(Instant::now())).await;
+    }
+    let _ = sentences.send(Piece::Sentence(sentence)).await;
 }
 
 /// The voice's half: one sentence to sound.

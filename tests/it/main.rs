@@ -1,6 +1,7 @@
 //! The integration tests: one binary, a module per behaviour.
 
 mod accounts;
+mod asked;
 mod chat_ollama;
 mod chat_openai;
 mod daemon;

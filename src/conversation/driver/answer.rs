@@ -5,56 +5,26 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::mpsc;
-
-use super::{Driver, TurnClock, book::collect};
+use super::{
+    Driver, TurnClock,
+    run::{Which, Words},
+};
 use crate::{
-    audio::Pcm,
     conversation::{
         journal::{Replied, Said},
         message::{CancelReason, Event, Mode},
-        playout::{Part, Playout, Step},
+        playout::Step,
         reply::{self, Made, ReplyJob},
         turn::Input,
     },
-    engine::StopCause,
-    model::{Role, Timings, TurnId},
+    engine::{ChatRequest, EngineError},
+    model::{Timings, TurnId},
 };
+
+use super::run::ReplyRun;
 
 /// Loading a model that takes longer than this is told.
 const WORTH_TELLING: Duration = Duration::from_millis(700);
-
-/// One reply from its first token to its last chunk.
-pub(super) struct ReplyRun {
-    pub(super) turn: TurnId,
-    pub(super) playout: Playout,
-    parts: Option<mpsc::Receiver<Made>>,
-    /// What the person said.
-    said: String,
-    /// What was let out so far.
-    text: String,
-    /// The sound sent so far, where it is kept.
-    sound: Vec<i16>,
-    pub(super) held: bool,
-    first_token: Option<Instant>,
-    first_sentence: Option<Instant>,
-    first_sound: Option<Instant>,
-    first_audio: Option<Instant>,
-}
-
-impl ReplyRun {
-    pub(super) fn wants_parts(&self) -> bool {
-        self.parts.is_some() && self.playout.wants_more()
-    }
-
-    /// What the maker tells next; pends where there is no reply.
-    pub(super) async fn next(run: Option<&mut Self>) -> Option<Made> {
-        match run.and_then(|run| run.parts.as_mut()) {
-            Some(parts) => parts.recv().await,
-            None => std::future::pending().await,
-        }
-    }
-}
 
 impl Driver {
     /// Loads the chat model before the first answer needs it, and says so where that takes a while or fails.
@@ -95,28 +65,28 @@ impl Driver {
     }
 
     pub(super) fn start_reply(&mut self, turn: TurnId, said: String, held: bool) {
-        let job = ReplyJob {
-            request: self.history.request(self.id, turn, &said),
-            language: self.options.language.clone(),
-            voice: self.options.voice.clone(),
-            speed: self.options.speed,
-            rate: self.options.output_rate,
-            // Who ends the session does not listen to the last answer.
-            speak: self.options.speak && self.ending.is_none(),
+        let options = &self.options;
+        let request = ChatRequest {
+            tools: options.tools.clone(),
+            tool_choice: options.tool_choice.clone(),
+            max_tokens: options.max_tokens,
+            temperature: options.temperature,
+            ..self.history.request(self.id, turn, &said)
         };
-        self.reply = Some(ReplyRun {
-            turn,
-            playout: Playout::new(self.options.output_rate, self.settings.audio_ahead),
-            parts: Some(reply::make(self.engines.clone(), job)),
-            said,
-            text: String::new(),
-            sound: Vec::new(),
-            held,
-            first_token: None,
-            first_sentence: None,
-            first_sound: None,
-            first_audio: None,
-        });
+        let job = ReplyJob {
+            request,
+            language: options.language.clone(),
+            voice: options.voice.clone(),
+            speed: options.speed,
+            rate: options.output_rate,
+            // Who ends the session does not listen to the last answer.
+            speak: options.speak && self.ending.is_none(),
+        };
+        let mut run = ReplyRun::new(turn, Words::Of(said), job.rate, self.ahead());
+        run.speaks = options.speak;
+        run.held = held;
+        run.parts = Some(reply::make(self.engines.clone(), job));
+        self.reply = Some(run);
         if !held {
             self.let_out(turn);
         }
@@ -130,41 +100,49 @@ impl Driver {
     }
 
     fn let_out(&mut self, turn: TurnId) {
-        if let Some(reply) = &self.reply {
-            self.history.said(turn, reply.said.clone());
-            // A spoken turn was told with its final transcript: this one was typed.
-            let said = Said { text: reply.said.clone(), spoken: None, language: self.options.language.clone() };
-            self.book.said(turn, self.options.mode, said);
+        match &self.reply {
+            Some(ReplyRun { words: Words::Of(said), .. }) if !said.is_empty() => {
+                self.history.said(turn, said.clone());
+                // A spoken turn was told with its final transcript: this one was typed.
+                let said = Said { text: said.clone(), spoken: None, language: self.options.language.clone() };
+                self.book.said(turn, self.options.mode, said);
+            }
+            _ => {
+                let kept = self.kept_under(turn);
+                self.reply.iter_mut().for_each(|reply| reply.kept = kept.clone());
+            }
         }
-        self.outbox.push(Event::ReplyStarted { turn, tag: None });
+        self.begun(turn, None);
     }
 
-    pub(super) fn made(&mut self, made: Option<Made>) {
-        let Some(reply) = &mut self.reply else { return };
-        match made {
-            Some(Made::FirstToken(at)) => reply.first_token = Some(at),
-            Some(Made::FirstSentence(at)) => reply.first_sentence = Some(at),
-            Some(Made::FirstSound(at)) => reply.first_sound = Some(at),
-            Some(Made::Part(part)) => {
-                if matches!(part, Part::End | Part::Failed(_)) {
-                    reply.parts = None;
-                }
-                reply.playout.push(part);
-            }
-            // The maker went without a last word, which only a panic does.
-            None => {
-                reply.parts = None;
-                let error = crate::engine::EngineError::Failed { engine: "reply", reason: "it broke off".into() };
-                reply.playout.push(Part::Failed(error));
-            }
+    /// The reply is one from here on: for the client, and for what is remembered.
+    pub(super) fn begun(&mut self, turn: TurnId, tag: Option<u64>) {
+        self.history.reply_begins(turn);
+        self.quiet_from = None;
+        self.outbox.push(Event::ReplyStarted { turn, tag });
+    }
+
+    pub(super) fn made(&mut self, which: Which, made: Option<Made>) {
+        if let Some(run) = self.run_mut(which) {
+            run.made(made);
         }
     }
 
     /// Lets out what is due; gives the moment when more will be.
-    pub(super) fn pump_reply(&mut self) -> Option<Instant> {
+    pub(super) fn pump_replies(&mut self) -> Option<Instant> {
+        self.start_waiting();
+        let mut due = self.pump_reply(Which::Main);
+        // From the last, since one that ends leaves its place.
+        for index in (0..self.beside.len()).rev() {
+            due = due.into_iter().chain(self.pump_reply(Which::Beside(index))).min();
+        }
+        due
+    }
+
+    fn pump_reply(&mut self, which: Which) -> Option<Instant> {
         loop {
-            let room = self.outbox.has_room();
-            let reply = self.reply.as_mut().filter(|reply| !reply.held && room)?;
+            let (room, keeps) = (self.outbox.has_room(), self.book.keeps_sound && which == Which::Main);
+            let reply = self.run_mut(which).filter(|reply| !reply.held && room)?;
             let turn = reply.turn;
             match reply.playout.step(Instant::now()) {
                 Step::Text(delta) => {
@@ -173,41 +151,64 @@ impl Driver {
                     self.step(Input::Sounding { turn, text: delta });
                 }
                 Step::Audio { chunk, audio } => {
-                    reply.first_audio.get_or_insert_with(Instant::now);
-                    if self.book.keeps_sound {
-                        collect(&mut reply.sound, &audio.samples, audio.rate);
-                    }
+                    reply.sounded(&audio, keeps);
                     self.outbox.push(Event::ReplyAudio { turn, chunk, audio });
+                }
+                Step::Call { call, id, name } => {
+                    let complete = reply.call_begins(id.clone(), name.clone());
+                    complete.into_iter().for_each(|event| self.outbox.push(event));
+                    self.outbox.push(Event::ReplyCall { turn, call, id, name });
+                }
+                Step::Arguments { call, delta } => {
+                    reply.more_arguments(&delta);
+                    self.outbox.push(Event::ReplyArguments { turn, call, delta });
                 }
                 Step::WaitUntil(due) => return Some(due),
                 Step::Starved => return None,
-                Step::Ended => self.reply_done(),
+                Step::Ended => {
+                    let complete = reply.call_ends();
+                    complete.into_iter().for_each(|event| self.outbox.push(event));
+                    self.reply_done(which);
+                    if which != Which::Main {
+                        return None;
+                    }
+                }
                 Step::Failed(error) => {
-                    tracing::error!(session.id = %self.id, turn.id = %turn, %error, "reply failed");
-                    self.outbox.push(Event::Failed { turn: Some(turn), error });
-                    self.step(Input::ReplyFailed { turn });
+                    self.reply_failed(which, turn, error);
+                    if which != Which::Main {
+                        return None;
+                    }
                 }
             }
         }
     }
 
-    fn reply_done(&mut self) {
-        let Some(reply) = self.reply.take() else { return };
+    fn reply_failed(&mut self, which: Which, turn: TurnId, error: EngineError) {
+        tracing::error!(session.id = %self.id, turn.id = %turn, %error, "reply failed");
+        self.outbox.push(Event::Failed { turn: Some(turn), error });
+        match which {
+            Which::Main => self.step(Input::ReplyFailed { turn }),
+            Which::Beside(_) => drop(self.cancel_beside(turn, CancelReason::Failed)),
+        }
+    }
+
+    fn reply_done(&mut self, which: Which) {
+        let Some(reply) = self.take_run(which) else { return };
         let timings = self.timings(&reply);
         let turn = reply.turn;
         let text = reply.text.trim().to_owned();
-        self.history.replied(turn, text.clone());
-        let replied = Replied { text: text.clone(), heard: text.clone(), interrupted: false, timings };
-        self.write_down(reply, replied);
-        self.outbox.push(Event::ReplyDone {
-            turn,
-            text,
-            timings,
-            stop: StopCause::End,
-            prompt_tokens: None,
-            reply_tokens: None,
-        });
-        self.step(Input::ReplyEnded { turn });
+        let reply::Stopped { cause: stop, prompt_tokens, reply_tokens } = reply.stopped;
+        if which == Which::Main {
+            self.history.replied(turn, text.clone());
+            self.history.called(turn, &reply.calls);
+            self.quiet_from = Some(reply.playout.plays_until().unwrap_or_else(Instant::now).max(Instant::now()));
+            let replied = Replied { text: text.clone(), heard: text.clone(), interrupted: false, timings };
+            self.write_down(reply, replied);
+        }
+        self.outbox.push(Event::ReplyDone { turn, text, timings, stop, prompt_tokens, reply_tokens });
+        if which == Which::Main {
+            self.step(Input::ReplyEnded { turn });
+        }
     }
 
     pub(super) fn pause(&mut self, turn: TurnId) {
@@ -227,19 +228,38 @@ impl Driver {
     pub(super) fn cancel_reply(&mut self, turn: TurnId, reason: CancelReason) {
         let Some(reply) = self.reply.take_if(|reply| reply.turn == turn) else { return };
         // Text-only replies are read, not heard: all that was sent counts.
-        let heard = if self.options.speak { reply.playout.heard(Instant::now()) } else { reply.text.trim().to_owned() };
+        let heard = if reply.speaks { reply.playout.heard(Instant::now()) } else { reply.text.trim().to_owned() };
         self.history.replied(turn, reply.text.trim());
         self.history.cut_to_heard(turn, &heard);
+        self.quiet_from = Some(Instant::now());
         let timings = self.timings(&reply);
         let text = reply.text.trim().to_owned();
         self.write_down(reply, Replied { text, heard: heard.clone(), interrupted: true, timings });
         self.outbox.push(Event::ReplyCancelled { turn, heard, reason, timings });
     }
 
-    /// Tells the journal how a reply ended; before the client hears of it.
-    fn write_down(&mut self, reply: ReplyRun, replied: Replied) {
-        self.book.replied(reply.turn, replied);
-        self.book.sound(reply.turn, Role::Assistant, Pcm::new(reply.playout.rate(), reply.sound));
+    /// Stops a reply beside the conversation; whether there was one.
+    pub(super) fn cancel_beside(&mut self, turn: TurnId, reason: CancelReason) -> bool {
+        let Some(at) = self.beside.iter().position(|reply| reply.turn == turn) else { return false };
+        let reply = self.beside.remove(at);
+        let timings = self.timings(&reply);
+        let heard = reply.text.trim().to_owned();
+        self.outbox.push(Event::ReplyCancelled { turn, heard, reason, timings });
+        true
+    }
+
+    fn run_mut(&mut self, which: Which) -> Option<&mut ReplyRun> {
+        match which {
+            Which::Main => self.reply.as_mut(),
+            Which::Beside(index) => self.beside.get_mut(index),
+        }
+    }
+
+    fn take_run(&mut self, which: Which) -> Option<ReplyRun> {
+        match which {
+            Which::Main => self.reply.take(),
+            Which::Beside(index) => (index < self.beside.len()).then(|| self.beside.remove(index)),
+        }
     }
 
     fn timings(&mut self, reply: &ReplyRun) -> Timings {

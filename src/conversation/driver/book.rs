@@ -36,7 +36,19 @@ impl Book {
 
     /// The words of a turn are final. No words: no turn.
     pub(super) fn said(&mut self, turn: TurnId, mode: Mode, said: Said) {
-        if said.text.is_empty() || self.has(turn) {
+        if !said.text.is_empty() {
+            self.tell(turn, mode, said);
+        }
+    }
+
+    /// The newest turn that was told.
+    pub(super) fn last(&self) -> Option<&Recorded> {
+        self.turns.back()
+    }
+
+    /// A turn, though its words may be empty: nobody spoke, and somebody will answer.
+    pub(super) fn tell(&mut self, turn: TurnId, mode: Mode, said: Said) {
+        if self.has(turn) {
             return;
         }
         let told = Recorded { place: self.place, turn, revision: 1, mode, at: UnixMs::now(), said, reply: None };

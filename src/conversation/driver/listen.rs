@@ -160,6 +160,7 @@ impl Driver {
 
     /// The machine calls it a turn: the client hears of it.
     pub(super) fn open_turn(&mut self, turn: TurnId, start_ms: u64) {
+        self.quiet_from = None;
         self.outbox.push(Event::SpeechStarted { turn, at_ms: start_ms });
         match self.open.as_mut().filter(|speech| speech.turn == turn) {
             Some(speech) => {
@@ -219,7 +220,7 @@ impl Driver {
             priority: decode.class,
             audio: decode.audio,
             language: self.options.language.clone().or(decode.language),
-            prompt: decode.prompt,
+            prompt: steered(self.options.spelling.as_deref(), decode.prompt),
             words: decode.words,
             translate: false,
             temperature: None,
@@ -317,6 +318,8 @@ impl Driver {
         clock.timings.soft_end_ms = speech.soft_end.map(|at| clock.ms_at(at));
         clock.timings.hard_end_ms = Some(clock.ms_at(Instant::now()));
         self.keep_clock(clock);
+        // What the client puts in from now on comes after it.
+        self.history.said(turn, "");
         self.closing.push(speech);
     }
 
@@ -339,7 +342,7 @@ impl Driver {
     }
 
     /// Where the client's audio is, in milliseconds since the session began.
-    fn clock_ms(&self) -> u64 {
+    pub(super) fn clock_ms(&self) -> u64 {
         self.segmenter.clock_ms().saturating_sub(self.inserted_ms)
     }
 
@@ -354,5 +357,14 @@ impl Driver {
             rejected: Some("no_speech"),
             language: self.options.language.clone(),
         });
+    }
+}
+
+/// What steers a decode: what the client wants spelled, then what came before.
+fn steered(spelling: Option<&str>, before: Option<String>) -> Option<String> {
+    match (spelling, before) {
+        (None, before) => before,
+        (Some(spelling), None) => Some(spelling.to_owned()),
+        (Some(spelling), Some(before)) => Some(format!("{spelling} {before}")),
     }
 }

@@ -4,8 +4,10 @@
 //! so the loop never waits for one of them alone.
 
 mod answer;
+mod asked;
 mod book;
 mod listen;
+mod run;
 
 use std::{
     collections::VecDeque,
@@ -18,13 +20,15 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use self::{
-    answer::ReplyRun,
+    asked::{HeardItem, Past},
     book::Book,
     listen::{DecodeDone, Speech},
+    run::ReplyRun,
 };
 use super::{
     history::{Exchange, History, PromptSettings},
     interruption::InterruptionSettings,
+    item::Respond,
     journal::{Journal, Owner, Place},
     message::{CancelReason, CloseReason, Command, Event, Interrupt, Mode, SessionOptions, TurnDetection},
     outbox::Outbox,
@@ -148,6 +152,19 @@ pub struct Driver {
     closing: Vec<Speech>,
     decodes: FuturesUnordered<BoxFuture<'static, DecodeDone>>,
     reply: Option<ReplyRun>,
+    /// Replies that take no turn.
+    beside: Vec<ReplyRun>,
+    /// The last replies, newest last.
+    past: VecDeque<Past>,
+    /// The reply that is being asked for, and the client's name for the command that is being followed.
+    wish: Option<Respond>,
+    tag: Option<u64>,
+    /// Spoken entries being written down.
+    hearing: FuturesUnordered<BoxFuture<'static, HeardItem>>,
+    /// What the person wrote and nobody answered yet.
+    unanswered: String,
+    /// Since when nobody speaks, after a reply.
+    quiet_from: Option<Instant>,
     /// The last turns' clocks, newest last.
     clocks: VecDeque<TurnClock>,
 
@@ -185,6 +202,13 @@ impl Driver {
             closing: Vec::new(),
             decodes: FuturesUnordered::new(),
             reply: None,
+            beside: Vec::new(),
+            past: VecDeque::new(),
+            wish: None,
+            tag: None,
+            hearing: FuturesUnordered::new(),
+            unanswered: String::new(),
+            quiet_from: None,
             clocks: VecDeque::new(),
             heard_audio: false,
             last_frame: now,
@@ -209,18 +233,19 @@ impl Driver {
             if let Some(reason) = self.over() {
                 break reason;
             }
-            let wants_parts = self.reply.as_ref().is_some_and(ReplyRun::wants_parts);
+            let replying = self.reply.is_some() || !self.beside.is_empty();
             let outbox = Arc::clone(&self.outbox);
             tokio::select! {
                 biased;
                 reason = stop.stopped() => break reason,
                 Some(done) = self.decodes.next(), if !self.decodes.is_empty() => self.decoded(done),
-                made = ReplyRun::next(self.reply.as_mut()), if wants_parts => self.made(made),
+                (which, made) = ReplyRun::next(&mut self.reply, &mut self.beside), if replying => self.made(which, made),
+                Some(heard) = self.hearing.next(), if !self.hearing.is_empty() => self.heard_item(heard),
                 command = commands.recv(), if commands_open => match command {
                     Some(command) => self.command(command),
                     None => commands_open = false,
                 },
-                () = outbox.drained(), if self.reply.is_some() => {}
+                () = outbox.drained(), if replying => {}
                 () = tokio::time::sleep_until(wake.into()) => self.tick(),
             }
         };
@@ -231,6 +256,9 @@ impl Driver {
         if let Some(turn) = self.reply.as_ref().filter(|reply| !reply.held).map(|reply| reply.turn) {
             self.cancel_reply(turn, CancelReason::Closing);
         }
+        while let Some(turn) = self.beside.first().map(|reply| reply.turn) {
+            self.cancel_beside(turn, CancelReason::Closing);
+        }
         self.outbox.push(Event::Closed { session: self.id, reason });
     }
 
@@ -240,27 +268,27 @@ impl Driver {
         self.last_command = Instant::now();
         match command {
             Command::Audio(pcm) => self.audio(&pcm),
-            Command::Commit { .. } => {
+            Command::Commit { respond } => {
                 let heard_audio = std::mem::take(&mut self.heard_audio);
-                self.step(Input::Commit { heard_audio });
+                self.step(Input::Commit { heard_audio, respond });
             }
             Command::Clear => {
                 self.heard_audio = false;
                 self.step(Input::Clear);
             }
             Command::Text(text) => self.typed(text),
-            Command::Cancel(turn) => self.step(Input::Cancel(turn)),
+            Command::Cancel(turn) => self.cancel(turn),
             Command::Played { turn, played_ms } => {
                 if let Some(reply) = self.reply.as_mut().filter(|reply| reply.turn == turn) {
                     reply.playout.acknowledge(played_ms);
                 }
             }
             Command::Update(options) => self.update(*options),
-            Command::Add(_)
-            | Command::Remove(_)
-            | Command::Cut { .. }
-            | Command::Respond(_)
-            | Command::Tagged { .. } => self.refuse("not_yet"),
+            Command::Add(item) => self.add(*item),
+            Command::Remove(key) => self.remove(key),
+            Command::Cut { turn, played_ms } => self.cut(turn, played_ms),
+            Command::Respond(wish) => self.respond(*wish),
+            Command::Tagged { tag, command } => self.tagged(tag, *command),
             Command::End => {
                 self.ending = Some((Instant::now(), CloseReason::ClientEnded));
                 self.step(Input::End);
@@ -289,7 +317,7 @@ impl Driver {
         self.start_partial();
         let now = Instant::now();
         let mut wake = now + Duration::from_millis(500);
-        if let Some(due) = self.pump_reply() {
+        for due in [self.nudge(), self.pump_replies()].into_iter().flatten() {
             wake = wake.min(due);
         }
         if self.open.is_some() {
@@ -302,7 +330,7 @@ impl Driver {
     /// Whether the session should end now, and why.
     fn over(&self) -> Option<CloseReason> {
         if let Some((since, reason)) = self.ending
-            && (self.turns.idle() || since.elapsed() > self.settings.end_within)
+            && (self.turns.idle() && self.beside.is_empty() || since.elapsed() > self.settings.end_within)
         {
             return Some(reason);
         }
@@ -312,7 +340,8 @@ impl Driver {
         if self.outbox.stuck_for().is_some_and(|stuck| stuck > self.settings.slow_reader) {
             return Some(CloseReason::SlowReader);
         }
-        let idle = self.last_command.elapsed() > self.settings.idle_timeout && self.turns.idle();
+        let idle =
+            self.last_command.elapsed() > self.settings.idle_timeout && self.turns.idle() && self.beside.is_empty();
         idle.then_some(CloseReason::Idle)
     }
 
@@ -339,6 +368,9 @@ impl Driver {
             Effect::Final { turn, text } => self.tell_final(turn, text),
             Effect::Record { turn, text } => self.history.said(turn, text),
             Effect::Reply { turn, text, held } => self.start_reply(turn, text, held),
+            Effect::Respond { turn } => self.asked(turn, false),
+            Effect::Beside { turn } => self.asked(turn, true),
+            Effect::Nudged { turn } => self.nudged(turn),
             Effect::Withdraw { .. } => self.reply = None,
             Effect::Release { turn } => self.release(turn),
             Effect::Pause { turn } => self.pause(turn),
@@ -353,9 +385,15 @@ impl Driver {
         let (message, hint) = match code {
             "nothing_to_commit" => ("no audio has come since the last commit", "send audio first"),
             "nothing_to_cancel" => ("no such reply is running", "it may have ended by itself; nothing to do"),
+            "nothing_to_cut" => ("no such reply is remembered", "only the last replies can be cut"),
+            "already_replying" => ("a reply is being made", "wait until it is done, or cancel it"),
+            "too_many_replies" => ("too many replies are being made", "wait until one is done"),
+            "too_many_items" => ("too many recordings are being written down", "wait for their words"),
+            "no_replies" => ("this session only writes down", "start a session that converses"),
+            "ending" => ("the session is ending", "start another"),
             _ => ("this cannot be done now", "see the protocol's documentation"),
         };
-        self.outbox.push(Event::Refused { code, message: message.into(), hint: hint.into(), tag: None });
+        self.outbox.push(Event::Refused { code, message: message.into(), hint: hint.into(), tag: self.tag });
     }
 
     fn clock(&mut self, turn: TurnId) -> Option<&mut TurnClock> {
@@ -379,7 +417,7 @@ fn turn_settings(settings: &DriverSettings, options: &SessionOptions) -> TurnSet
             soft_silence_ms: soft_silence_ms.min(silence_ms),
             silence_ms,
             adaptive,
-            interrupt: interrupt != Interrupt::Never,
+            interrupt,
             respond: respond && converse,
             manual: false,
             interruption,
@@ -388,7 +426,7 @@ fn turn_settings(settings: &DriverSettings, options: &SessionOptions) -> TurnSet
             soft_silence_ms: u32::MAX,
             silence_ms: u32::MAX,
             adaptive: false,
-            interrupt: true,
+            interrupt: Interrupt::Meant,
             respond: converse,
             manual: true,
             interruption,

@@ -6,6 +6,7 @@
 //!
 //! Silence is measured in audio, not in real time: a recording streamed faster than it was spoken takes the same turns.
 
+mod asked;
 mod signal;
 mod state;
 #[cfg(test)]
@@ -18,7 +19,7 @@ use std::time::{Duration, Instant};
 use self::state::{Awaiting, Decoding, Open, Reply, running};
 use super::{
     interruption::{hard_silence_ms, is_backchannel, is_echo},
-    message::CancelReason,
+    message::{CancelReason, Interrupt},
 };
 use crate::model::TurnId;
 
@@ -86,9 +87,11 @@ impl Turns {
             Input::Decoded { turn, revision, text, log_probability } => {
                 self.decoded(turn, revision, text, log_probability, &mut out);
             }
-            Input::Commit { heard_audio } => self.commit(heard_audio, &mut out),
+            Input::Commit { heard_audio, respond } => self.commit(heard_audio, respond, &mut out),
             Input::Clear => self.clear(&mut out),
             Input::Text(text) => self.typed(text, &mut out),
+            Input::Respond { beside } => self.respond(beside, &mut out),
+            Input::Nudge => self.nudge(&mut out),
             Input::Cancel(turn) => self.cancel(turn, &mut out),
             Input::Sounding { turn, text } => self.note_sounding(turn, &text),
             Input::ReplyEnded { turn } => self.reply_over(turn, None, &mut out),
@@ -107,7 +110,8 @@ impl Turns {
         }
         let about_to_answer = self.replying() || self.awaiting.iter().any(|wait| wait.respond);
         let turn = self.fresh_turn();
-        let confirmed = !about_to_answer || self.settings.manual || !self.settings.interrupt;
+        let weighed = about_to_answer && !self.settings.manual;
+        let confirmed = !weighed || self.settings.interrupt == Interrupt::Never;
         self.open = Some(Open {
             turn,
             start_ms,
@@ -119,6 +123,8 @@ impl Turns {
         });
         if confirmed {
             out.push(Effect::OpenTurn { turn, start_ms });
+        } else if self.settings.interrupt == Interrupt::AtOnce {
+            self.confirm(out);
         }
     }
 
@@ -263,7 +269,7 @@ impl Turns {
                 self.reply = running(turn);
                 out.push(Effect::Release { turn });
             }
-            Reply::Running { .. } if !self.settings.interrupt => {
+            Reply::Running { .. } if self.settings.interrupt == Interrupt::Never => {
                 self.drop_queued(out);
                 self.queued = Some((turn, text));
             }
@@ -274,73 +280,6 @@ impl Turns {
                 out.push(Effect::Reply { turn, text, held: false });
             }
         }
-    }
-
-    // ------------------------------------------------------------ the client asks
-
-    fn commit(&mut self, heard_audio: bool, out: &mut Vec<Effect>) {
-        if self.open.is_some() {
-            self.confirm(out);
-            self.hard_end(true, out);
-        } else if heard_audio {
-            let turn = self.fresh_turn();
-            out.push(Effect::NoSpeech { turn });
-            out.push(Effect::EndTurn { turn });
-        } else {
-            out.push(Effect::Refuse { code: "nothing_to_commit" });
-        }
-    }
-
-    fn clear(&mut self, out: &mut Vec<Effect>) {
-        match &self.open {
-            Some(open) if open.confirmed => {
-                let turn = open.turn;
-                self.open = None;
-                self.withdraw_held(out);
-                out.extend([Effect::DropSpeech { turn }, Effect::EndTurn { turn }]);
-            }
-            Some(_) => self.dismiss(out),
-            None => {}
-        }
-    }
-
-    fn typed(&mut self, text: String, out: &mut Vec<Effect>) {
-        if self.ending {
-            return;
-        }
-        self.set_speech_aside(out);
-        self.cancel_running(CancelReason::Superseded, out);
-        let turn = self.fresh_turn();
-        self.reply = running(turn);
-        out.push(Effect::Reply { turn, text, held: false });
-    }
-
-    fn cancel(&mut self, wanted: Option<TurnId>, out: &mut Vec<Effect>) {
-        let meant = |turn: TurnId| wanted.is_none_or(|wanted| wanted == turn);
-        if matches!(self.reply, Reply::Running { turn, .. } if meant(turn)) {
-            self.drop_queued(out);
-            self.cancel_running(CancelReason::Client, out);
-            return;
-        }
-        if let Some(wait) = self.awaiting.iter_mut().find(|wait| wait.respond && meant(wait.turn)) {
-            wait.respond = false;
-        } else if self.queued.as_ref().is_some_and(|(turn, _)| meant(*turn)) {
-            self.drop_queued(out);
-        } else {
-            out.push(Effect::Refuse { code: "nothing_to_cancel" });
-        }
-    }
-
-    fn end(&mut self, out: &mut Vec<Effect>) {
-        self.drop_queued(out);
-        self.cancel_running(CancelReason::Closing, out);
-        self.withdraw_held(out);
-        match &self.open {
-            Some(open) if open.confirmed => self.hard_end(true, out),
-            Some(_) => self.dismiss(out),
-            None => {}
-        }
-        self.ending = true;
     }
 
     // ------------------------------------------------------------ the reply

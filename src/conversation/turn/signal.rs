@@ -1,7 +1,10 @@
 //! What goes into the turn machine and what comes out.
 
 use crate::{
-    conversation::{interruption::InterruptionSettings, message::CancelReason},
+    conversation::{
+        interruption::InterruptionSettings,
+        message::{CancelReason, Interrupt},
+    },
     model::TurnId,
 };
 
@@ -15,7 +18,7 @@ pub struct TurnSettings {
     /// Whether the words shorten or stretch `silence_ms`.
     pub adaptive: bool,
     /// Whether speaking stops a reply.
-    pub interrupt: bool,
+    pub interrupt: Interrupt,
     /// Whether an utterance is answered.
     pub respond: bool,
     /// The client ends utterances by [`Input::Commit`]; silence does not.
@@ -46,12 +49,20 @@ pub enum Input {
         text: String,
         log_probability: f32,
     },
-    /// The client ends the utterance; `heard_audio`: whether any came since the last commit.
+    /// The client ends the utterance; `heard_audio`: whether any came since the last commit; `respond`: and wants it
+    /// answered.
     Commit {
         heard_audio: bool,
+        respond: bool,
     },
     Clear,
     Text(String),
+    /// The client wants a reply to the conversation as it stands; `beside`: one that takes no turn.
+    Respond {
+        beside: bool,
+    },
+    /// Nobody has spoken for long: the assistant may.
+    Nudge,
     Cancel(Option<TurnId>),
     /// A sentence of the running reply starts to sound.
     Sounding {
@@ -93,6 +104,12 @@ pub enum Effect {
     Record { turn: TurnId, text: String },
     /// Make a reply to `text`; `held`: show nothing of it yet.
     Reply { turn: TurnId, text: String, held: bool },
+    /// Make a reply to the conversation as it stands, once all that was said is written down.
+    Respond { turn: TurnId },
+    /// Make one that takes no turn; it is not heard of here again.
+    Beside { turn: TurnId },
+    /// A turn begins in which nobody spoke; its reply follows.
+    Nudged { turn: TurnId },
     /// Forget a held reply without a trace.
     Withdraw { turn: TurnId },
     /// Let a held reply out.

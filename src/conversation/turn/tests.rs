@@ -15,7 +15,7 @@ fn settings() -> TurnSettings {
         soft_silence_ms: 200,
         silence_ms: 500,
         adaptive: true,
-        interrupt: true,
+        interrupt: Interrupt::Meant,
         respond: true,
         manual: false,
         interruption: InterruptionSettings::default(),
@@ -166,17 +166,20 @@ fn a_pause_without_a_verdict_ends() {
 #[test]
 fn push_to_talk_ends_only_by_commit() {
     let mut story = Story::new(TurnSettings { manual: true, ..settings() });
-    assert_eq!(story.tell(Input::Commit { heard_audio: false }), [Effect::Refuse { code: "nothing_to_commit" }]);
+    assert_eq!(
+        story.tell(Input::Commit { heard_audio: false, respond: true }),
+        [Effect::Refuse { code: "nothing_to_commit" }]
+    );
     story.tell(Input::SpeechStarted { start_ms: 0 });
     assert_eq!(story.tell(speech(900, 5000)), []);
     assert_eq!(
-        story.tell(Input::Commit { heard_audio: true }),
+        story.tell(Input::Commit { heard_audio: true, respond: true }),
         [Effect::Decode { turn: ONE, revision: 0 }, Effect::CloseSpeech { turn: ONE }]
     );
     story.tell(heard(1, 0, "Hello."));
     assert!(story.machine.replying());
     assert_eq!(
-        story.tell(Input::Commit { heard_audio: true }),
+        story.tell(Input::Commit { heard_audio: true, respond: true }),
         [Effect::NoSpeech { turn: TWO }, Effect::EndTurn { turn: TWO }]
     );
 }
@@ -184,7 +187,7 @@ fn push_to_talk_ends_only_by_commit() {
 #[test]
 fn where_speech_does_not_interrupt_the_answer_waits_its_turn() {
     let mut story = Story::replying();
-    story.machine.configure(TurnSettings { interrupt: false, ..settings() });
+    story.machine.configure(TurnSettings { interrupt: Interrupt::Never, ..settings() });
     story.tell(Input::SpeechStarted { start_ms: 3000 });
     story.tell(speech(500, 200));
     assert_eq!(story.tell(heard(2, 0, "And the date?")), []);
@@ -218,6 +221,42 @@ fn typed_text_takes_the_floor_and_loses_no_spoken_word() {
     );
 }
 
+#[test]
+fn where_any_voice_interrupts_it_does_so_at_once() {
+    let mut story = Story::replying();
+    story.machine.configure(TurnSettings { interrupt: Interrupt::AtOnce, ..settings() });
+    assert_eq!(
+        story.tell(Input::SpeechStarted { start_ms: 5_000 }),
+        [
+            Effect::OpenTurn { turn: TurnId(2), start_ms: 5_000 },
+            Effect::CancelReply { turn: TurnId(1), reason: CancelReason::BargeIn },
+            Effect::EndTurn { turn: TurnId(1) },
+        ]
+    );
+}
+
+#[test]
+fn a_commit_may_go_unanswered_until_a_reply_is_asked_for() {
+    let mut story = Story::new(TurnSettings { manual: true, ..settings() });
+    story.tell(Input::SpeechStarted { start_ms: 0 });
+    story.tell(speech(900, 0));
+    story.tell(Input::Commit { heard_audio: true, respond: false });
+    assert_eq!(story.tell(Input::Respond { beside: false }), [Effect::Respond { turn: TurnId(2) }]);
+    assert_eq!(story.tell(Input::Respond { beside: false }), [Effect::Refuse { code: "already_replying" }]);
+    assert_eq!(story.tell(Input::Respond { beside: true }), [Effect::Beside { turn: TurnId(3) }]);
+    let text = "What time is it?".to_owned();
+    assert_eq!(
+        story.tell(heard(1, 0, &text)),
+        [
+            Effect::Final { turn: TurnId(1), text: text.clone() },
+            Effect::Record { turn: TurnId(1), text },
+            Effect::EndTurn { turn: TurnId(1) },
+        ],
+        "the reply that was asked for goes on"
+    );
+    assert_eq!(story.tell(Input::ReplyEnded { turn: TurnId(2) }), [Effect::EndTurn { turn: TurnId(2) }]);
+}
+
 fn any_input() -> impl Strategy<Value = Input> {
     let text = prop_oneof![Just(String::new()), Just("Stop.".into()), Just("Uh-huh.".into()), Just("I want to".into())];
     let turn = (1u32..12).prop_map(TurnId);
@@ -227,14 +266,20 @@ fn any_input() -> impl Strategy<Value = Input> {
         2 => text.clone().prop_map(|text| Input::Hypothesis { text }),
         6 => (turn.clone(), 0u32..3, text, -2.0f32..0.0)
             .prop_map(|(turn, revision, text, log_probability)| Input::Decoded { turn, revision, text, log_probability }),
-        1 => any::<bool>().prop_map(|heard_audio| Input::Commit { heard_audio }),
+        1 => any::<(bool, bool)>().prop_map(|(heard_audio, respond)| Input::Commit { heard_audio, respond }),
         1 => Just(Input::Clear),
         1 => Just(Input::Text("typed".into())),
+        1 => any::<bool>().prop_map(|beside| Input::Respond { beside }),
+        1 => Just(Input::Nudge),
         1 => proptest::option::of(turn.clone()).prop_map(Input::Cancel),
         3 => turn.clone().prop_map(|turn| Input::ReplyEnded { turn }),
         1 => turn.prop_map(|turn| Input::ReplyFailed { turn }),
         1 => Just(Input::Tick),
     ]
+}
+
+fn any_interrupt() -> impl Strategy<Value = Interrupt> {
+    prop_oneof![Just(Interrupt::Never), Just(Interrupt::Meant), Just(Interrupt::AtOnce)]
 }
 
 /// What an observer knows from effects alone.
@@ -263,6 +308,14 @@ impl Observer {
                 if *held {
                     self.held.insert(*turn);
                 }
+            }
+            Effect::Respond { turn } => {
+                assert!(self.started.insert(*turn), "turn {turn} started twice");
+                self.live.insert(*turn);
+                assert_eq!(self.live.len(), 1, "two replies at once");
+            }
+            Effect::Nudged { turn } => {
+                assert!(self.started.insert(*turn) && self.live.is_empty(), "nudged while something goes on");
             }
             Effect::Withdraw { turn } => {
                 assert!(self.held.remove(turn), "withdrew what was not held");
@@ -294,6 +347,7 @@ impl Observer {
             | Effect::Undecode { .. }
             | Effect::CloseSpeech { .. }
             | Effect::DropSpeech { .. }
+            | Effect::Beside { .. }
             | Effect::Refuse { .. } => {}
         }
     }
@@ -304,7 +358,7 @@ proptest! {
 
     /// Never two replies at once, every started turn ends exactly once, nothing of a cancelled reply after its cancel.
     #[test]
-    fn the_promises_hold_under_any_input(inputs in prop::collection::vec(any_input(), 0..120), interrupt: bool, respond: bool, manual: bool) {
+    fn the_promises_hold_under_any_input(inputs in prop::collection::vec(any_input(), 0..120), interrupt in any_interrupt(), respond: bool, manual: bool) {
         let mut machine = Turns::new(TurnSettings { interrupt, respond, manual, ..settings() });
         let mut observer = Observer::default();
         let mut pending: Vec<(TurnId, u32)> = Vec::new();
