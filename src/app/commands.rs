@@ -36,7 +36,7 @@ pub async fn transcribe(config: &Config, file: &Path, words: bool) -> Outcome {
     let recognizer = recognizer(config)?;
     let mut detector = vad::detector(config.settings.vad_engine);
     let language = (config.settings.default_language != "auto").then(|| config.settings.default_language.clone());
-    let options = WholeOptions { language, prompt: None, words };
+    let options = WholeOptions { language, words, ..WholeOptions::default() };
     let shows_progress = pcm.duration() > LONG && std::io::stderr().is_terminal();
     let audio = Resampler::whole(&pcm);
     let transcript = transcribe_whole(recognizer.as_ref(), detector.as_mut(), &audio, &options, |done| {

@@ -10,13 +10,17 @@ use crate::{
 };
 
 /// What is asked of a recording.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct WholeOptions {
     /// ISO 639-1; `None`: the model decides, piece by piece.
     pub language: Option<String>,
     /// Text to steer the spelling of every piece.
     pub prompt: Option<String>,
     pub words: bool,
+    /// Write English, whatever language is spoken; only multilingual models can.
+    pub translate: bool,
+    /// How freely tokens are chosen, 0 to 1; `None`: always the likeliest.
+    pub temperature: Option<f32>,
 }
 
 /// How sure the detector must be that a frame is voiced. Low: a word lost is worse here than a breath decoded.
@@ -94,8 +98,8 @@ pub async fn transcribe_pieces(
             language: options.language.clone(),
             prompt: options.prompt.clone(),
             words: options.words,
-            translate: false,
-            temperature: None,
+            translate: options.translate,
+            temperature: options.temperature,
         })
     };
     let mut waiting: VecDeque<(Range<usize>, Recognition)> = VecDeque::new();
@@ -141,6 +145,13 @@ fn join(whole: &mut Transcript, heard: Transcript, share: f32) {
         whole.language = whole.language.take().or(heard.language);
     }
     whole.words.extend(heard.words);
+    whole.tokens.extend(heard.tokens);
+    // One doubtful piece says nothing of the others; where all were asked about, the surest of them counts.
+    whole.no_speech_probability = match (whole.no_speech_probability, heard.no_speech_probability) {
+        (Some(before), Some(now)) => Some(before.min(now)),
+        _ if share >= 1.0 => heard.no_speech_probability,
+        _ => None,
+    };
     whole.mean_log_probability += (heard.mean_log_probability - whole.mean_log_probability) * share;
     whole.compute += heard.compute;
     whole.queued += heard.queued;

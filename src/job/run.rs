@@ -46,7 +46,7 @@ pub(super) async fn run(tools: &Tools, live: &Arc<Live>, job: &JobRecord, path: 
     live.progress("transcribe", 0.0);
     let mut all: Vec<Segment> = vec![];
     // Words are asked for in any case: the history shows the text in time.
-    let options = WholeOptions { language: request.language.clone(), prompt: None, words: true };
+    let options = WholeOptions { language: request.language.clone(), words: true, ..WholeOptions::default() };
     let heard = transcribe_pieces(&*tools.engines.recognizer, &audio, &spoken, &options, |heard| {
         for segment in segments(heard) {
             live.text(&segment);

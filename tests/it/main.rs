@@ -2,6 +2,7 @@
 
 mod accounts;
 mod asked;
+mod chat_calls;
 mod chat_ollama;
 mod chat_openai;
 mod daemon;

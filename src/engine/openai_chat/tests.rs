@@ -1,4 +1,5 @@
 use super::*;
+use crate::engine::Tool;
 
 fn server(base_url: &str) -> OpenAiChat {
     let settings =
@@ -93,4 +94,84 @@ fn roles_alternate_even_where_a_reply_was_never_heard() {
             {"role": "assistant", "content": "Three."},
         ])
     );
+}
+
+fn called(id: &str) -> ToolCall {
+    ToolCall { id: id.into(), name: "add".into(), arguments: r#"{"x":1}"#.into() }
+}
+
+#[test]
+fn calls_and_what_came_out_stay_together() {
+    let messages = [
+        Message::new(Role::User, "one and two"),
+        Message::new(Role::Assistant, "Wait."),
+        Message::calling("", vec![called("a"), called("b")]),
+        Message::output("a", "3"),
+        Message::output("b", "4"),
+        Message::new(Role::User, "and"),
+        Message::new(Role::User, "now?"),
+    ];
+    let sent = |id: &str| json!({"id": id, "type": "function", "function": {"name": "add", "arguments": "{\"x\":1}"}});
+    assert_eq!(
+        Value::Array(alternating(&messages, true)),
+        json!([
+            {"role": "user", "content": "one and two"},
+            {"role": "assistant", "content": "Wait.", "tool_calls": [sent("a"), sent("b")]},
+            {"role": "tool", "content": "3", "tool_call_id": "a"},
+            {"role": "tool", "content": "4", "tool_call_id": "b"},
+            {"role": "user", "content": "and\nnow?"},
+        ])
+    );
+    assert_eq!(
+        Value::Array(alternating(&messages, false)),
+        json!([
+            {"role": "user", "content": "one and two"},
+            {"role": "assistant", "content": "Wait."},
+            {"role": "user", "content": "3\n4\nand\nnow?"},
+        ])
+    );
+}
+
+#[test]
+fn functions_and_the_choice_among_them_are_sent() {
+    let tool = Tool { name: "add".into(), description: "Adds.".into(), parameters: json!({"type": "object"}) };
+    let body = |tool_choice: ToolChoice| {
+        let chat =
+            ChatRequest { tools: vec![tool.clone()], tool_choice, temperature: Some(0.5), ..ChatRequest::default() };
+        let request = server("http://localhost:8000").0.request(&chat).build().unwrap();
+        serde_json::from_slice::<Value>(request.body().unwrap().as_bytes().unwrap()).unwrap()
+    };
+    let function = json!({"name": "add", "description": "Adds.", "parameters": {"type": "object"}});
+    let auto = body(ToolChoice::Auto);
+    assert_eq!(auto["tools"], json!([{"type": "function", "function": function}]));
+    assert_eq!((auto.get("tool_choice"), &auto["temperature"]), (None, &json!(0.5)));
+    assert_eq!(body(ToolChoice::None)["tool_choice"], "none");
+    assert_eq!(body(ToolChoice::Required)["tool_choice"], "required");
+    let named = body(ToolChoice::Named("add".into()));
+    assert_eq!(named["tool_choice"], json!({"type": "function", "function": {"name": "add"}}));
+}
+
+#[test]
+fn pieces_of_calls_are_read_in_the_dialects_of_many_servers() {
+    let told = decoded(&[
+        r#"data: {"choices":[{"index":0,"delta":{"role":"assistant","content":null,"tool_calls":[{"index":0,"id":"x","type":"function","function":{"name":"add","arguments":""}}]}}]}"#,
+        r#"data: {"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"{}"}}]}}]}"#,
+        r#"data: {"choices":[{"delta":{"tool_calls":[{"function":{"name":"add","arguments":{"x":1}}}]}}]}"#,
+        r#"data: {"choices":[{"delta":{"tool_calls":null},"finish_reason":"length"}]}"#,
+    ])
+    .unwrap();
+    let piece = |index, id: Option<&str>, name: Option<&str>, arguments: &str| Piece {
+        index,
+        id: id.map(str::to_owned),
+        name: name.map(str::to_owned),
+        arguments: arguments.into(),
+        whole: false,
+    };
+    let expected = [
+        piece(Some(0), Some("x"), Some("add"), ""),
+        piece(Some(0), None, None, "{}"),
+        piece(None, None, Some("add"), r#"{"x":1}"#),
+    ];
+    assert_eq!((told.calls.as_slice(), told.stop, told.finished), (&expected[..], StopCause::Length, true));
+    assert!(decoded(&[r#"data: {"choices":[{"delta":{"tool_calls":[{}]}}]}"#]).is_ok(), "empty, but harmless");
 }

@@ -114,6 +114,10 @@ impl Worker for Decoder {
         }
         let again = settings.fallback && request.priority != Priority::Partial && !facts.nano();
         parameters.set_temperature_inc(if again { 0.4 } else { 0.0 });
+        parameters.set_translate(request.translate && facts.multilingual());
+        if let Some(temperature) = request.temperature.filter(|t| t.is_finite()) {
+            parameters.set_temperature(temperature.clamp(0.0, 1.0));
+        }
 
         let mut samples = request.audio.to_f32();
         samples.resize(samples.len().max(LEAST_SAMPLES), 0.0);
@@ -131,22 +135,26 @@ impl Worker for Decoder {
         }
         full(state, parameters, &samples, running)?;
 
-        let (pieces, mean_log_probability) = collect(state, contexts.plain.token_eot());
+        let (pieces, tokens, mean_log_probability) = collect(state, contexts.plain.token_eot());
         let words = text::words(&pieces);
         let texts: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
         let sot = contexts.plain.token_sot();
         let no_speech_token = contexts.plain.token_nosp();
         let ask = request.priority != Priority::Partial && !facts.nano();
         let threads = settings.threads_per_worker.max(1);
-        let no_speech = || if ask { no_speech(state, sot, no_speech_token, threads) } else { None };
+        let mut no_speech_probability = None;
+        let no_speech = || {
+            no_speech_probability = if ask { no_speech(state, sot, no_speech_token, threads) } else { None };
+            no_speech_probability
+        };
         let rejected = guard::reason(&texts, mean_log_probability, no_speech, &settings.guard);
         let found = if facts.multilingual() { state.full_lang_id_from_state() } else { 0 };
         Ok(Transcript {
             text: if rejected.is_some() { String::new() } else { text::join(&words) },
             words: if request.words && rejected.is_none() { timed(words, &request.audio) } else { vec![] },
             mean_log_probability,
-            tokens: Vec::new(),
-            no_speech_probability: None,
+            tokens: if rejected.is_some() { vec![] } else { tokens },
+            no_speech_probability,
             language: whisper_rs::get_lang_str(found).map(str::to_owned),
             rejected,
             compute: started.elapsed(),
@@ -213,15 +221,18 @@ unsafe extern "C" fn aborted(running: *mut c_void) -> bool {
     running.aborted()
 }
 
-/// The text tokens and the mean log-probability over them and the end token.
-fn collect(state: &WhisperState, end: i32) -> (Vec<Piece>, f32) {
-    let mut pieces = Vec::new();
+/// The text tokens, their numbers, and the mean log-probability over them and the end token.
+fn collect(state: &WhisperState, end: i32) -> (Vec<Piece>, Vec<i32>, f32) {
+    let (mut pieces, mut tokens) = (Vec::new(), Vec::new());
     let (mut sum, mut count) = (0.0_f32, 0_u16);
     for segment in state.as_iter() {
         for token in (0..segment.n_tokens()).filter_map(|index| segment.get_token(index)) {
             let data = token.token_data();
             sum += data.plog;
             count += 1;
+            if data.id < end {
+                tokens.push(data.id);
+            }
             if data.id < end
                 && let Ok(bytes) = token.to_bytes()
             {
@@ -230,7 +241,7 @@ fn collect(state: &WhisperState, end: i32) -> (Vec<Piece>, f32) {
             }
         }
     }
-    (pieces, if count == 0 { 0.0 } else { sum / f32::from(count) })
+    (pieces, tokens, if count == 0 { 0.0 } else { sum / f32::from(count) })
 }
 
 /// How likely the model thinks that nobody spoke: the probability of its no-speech token right after the start token,

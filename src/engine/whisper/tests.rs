@@ -64,7 +64,26 @@ fn speech_becomes_its_words() {
         assert_eq!((heard.text.as_str(), heard.rejected), (text, None), "{voice}");
         assert!(heard.mean_log_probability > -0.5 && heard.words.is_empty());
         assert_eq!(heard.language.as_deref(), Some("en"));
+        let end = WHISPER.facts.vocabulary as i32;
+        assert!(!heard.tokens.is_empty() && heard.tokens.iter().all(|token| (0..end).contains(token)), "{heard:?}");
     }
+}
+
+#[test]
+fn an_english_model_cannot_translate_and_temperatures_are_kept_within_bounds() {
+    let spoken = || request(speak("What time is it?", "en-us"));
+    let plain = hear(spoken()).expect("decodes");
+    for asked in [
+        RecognizeRequest { translate: true, ..spoken() },
+        RecognizeRequest { temperature: Some(0.0), ..spoken() },
+        RecognizeRequest { temperature: Some(-3.0), ..spoken() },
+        RecognizeRequest { temperature: Some(f32::NAN), ..spoken() },
+    ] {
+        let heard = hear(asked).expect("decodes");
+        assert_eq!((&heard.text, &heard.tokens), (&plain.text, &plain.tokens));
+    }
+    // What is heard now depends on chance, that it ends does not.
+    assert!(hear(RecognizeRequest { temperature: Some(9.0), ..spoken() }).is_ok());
 }
 
 #[test]
