@@ -6,6 +6,7 @@
 
 mod codec;
 mod fade;
+mod flac;
 mod frame;
 mod mp3;
 mod ogg_opus;
@@ -16,6 +17,7 @@ mod wav;
 
 pub use codec::{Decoder, Encoding, encode, from_float};
 pub use fade::{fade_in, fade_out};
+pub use flac::Flac;
 pub use frame::{FRAME_MS, FRAME_SAMPLES, Framer, VadFrame};
 pub use mp3::Mp3;
 pub use ogg_opus::{OggOpus, OpusSettings};

@@ -16,6 +16,8 @@ pub enum JobError {
     Kind(#[from] KindError),
     #[error("{0} recordings are waiting or being sent already")]
     TooMany(usize),
+    #[error("as many recordings as this server takes are waiting already")]
+    Busy,
     #[error("the server is stopping")]
     Stopping,
     #[error(transparent)]

@@ -121,6 +121,18 @@ pub fn kind_of(
         Ok(claim) => claim,
         Err(error) => return Ok(Err(error)),
     };
+    Ok(match content_of(file)? {
+        Ok((kind, start)) if claim.agrees(kind) => Ok((kind, start)),
+        Ok((kind, _)) => Err(KindError::Lies { found: kind.name(), claimed }),
+        Err(found) => Err(KindError::Lies { found, claimed }),
+    })
+}
+
+/// What `file` is by what is in it alone, and where its sound's container begins; what is no recording is named.
+///
+/// # Errors
+/// The file's own.
+pub fn content_of(file: &mut (impl Read + Seek)) -> io::Result<Result<(SoundKind, u64), &'static str>> {
     let mut start = 0;
     let mut head = head_at(file, start)?;
     // Some writers put several tags in a row.
@@ -130,11 +142,7 @@ pub fn kind_of(
         head = head_at(file, start)?;
     }
     file.seek(SeekFrom::Start(0))?;
-    Ok(match look(&head) {
-        Ok((kind, skipped)) if claim.agrees(kind) => Ok((kind, start + skipped as u64)),
-        Ok((kind, _)) => Err(KindError::Lies { found: kind.name(), claimed }),
-        Err(found) => Err(KindError::Lies { found, claimed }),
-    })
+    Ok(look(&head).map(|(kind, skipped)| (kind, start + skipped as u64)))
 }
 
 fn claim(name: &str, media_type: Option<&str>) -> Result<(Claim, String), KindError> {

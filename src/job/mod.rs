@@ -11,14 +11,16 @@ mod lines;
 mod live;
 mod outcome;
 mod queue;
+mod read;
 mod run;
 mod service;
 mod upload;
 
 pub use self::{
     error::JobError,
+    lines::segments,
     live::Watch,
     outcome::{Failure, JobRequest, Outcome, Segment},
-    service::{JobSettings, Jobs, server_id},
+    service::{JobSettings, Jobs, Recording, server_id},
     upload::Upload,
 };

@@ -1,20 +1,17 @@
 //! Does one job: file to sound, sound to text, text to the history.
 
-use std::{fs::File, ops::Range, path::PathBuf, sync::Arc, thread, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    decode::{DecodeError, decode},
-    kind::kind_of,
     lines::segments,
     live::{Live, patiently},
     outcome::{End, Failure, JobRequest, Outcome, Segment},
+    read::{Claim, read},
 };
 use crate::{
-    audio::Mono16k,
-    conversation::offline::{WholeOptions, pieces, transcribe_pieces},
+    conversation::offline::{WholeOptions, transcribe_pieces},
     engine::{EngineError, Engines},
     model::{ConversationId, SessionId, TurnId, UnixMs},
     store::{ConversationKind, JobRecord, Source, Store, TurnRecord},
@@ -22,9 +19,6 @@ use crate::{
 
 /// Turns written at once.
 const BATCH: usize = 200;
-/// Of reading a file, this much is decoding; the rest is finding out where somebody speaks.
-const DECODING: f32 = 0.5;
-
 /// What a job is done with.
 pub(super) struct Tools {
     pub store: Arc<dyn Store>,
@@ -38,7 +32,12 @@ pub(super) struct Tools {
 pub(super) async fn run(tools: &Tools, live: &Arc<Live>, job: &JobRecord, path: PathBuf) -> Option<End> {
     let request: JobRequest = serde_json::from_value(job.request.clone()).unwrap_or_default();
     live.progress("decode", 0.0);
-    let (audio, spoken) = match read(tools, live, job, &request, path).await {
+    let claim = Claim::Name { name: job.file.clone(), media_type: request.media_type.clone() };
+    let progress = {
+        let live = live.clone();
+        move |done: f32| live.progress("decode", done.min(0.999))
+    };
+    let (audio, spoken) = match read(&tools.engines, tools.longest, path, claim, progress).await {
         Ok(read) => read,
         Err(failure) => return Some(End::Failed(failure)),
     };
@@ -79,48 +78,6 @@ pub(super) async fn run(tools: &Tools, live: &Arc<Live>, job: &JobRecord, path: 
         segments: all,
         conversation_id: conversation,
     }))
-}
-
-/// The sound, and where somebody speaks in it.
-async fn read(
-    tools: &Tools,
-    live: &Arc<Live>,
-    job: &JobRecord,
-    request: &JobRequest,
-    path: PathBuf,
-) -> Result<(Mono16k, Vec<Range<usize>>), Failure> {
-    let (reply, answer) = oneshot::channel();
-    let gone = CancellationToken::new();
-    // Dropped with this future: the thread hears of it and ends.
-    let _guard = gone.clone().drop_guard();
-    let (live, engines, longest) = (live.clone(), tools.engines.clone(), tools.longest);
-    let (name, media_type) = (job.file.clone(), request.media_type.clone());
-    let work = move || {
-        let going_on = |from: f32, part: f32| {
-            let (live, gone) = (&live, &gone);
-            move |done: f32| {
-                live.progress("decode", (from + part * done).min(0.999));
-                !gone.is_cancelled()
-            }
-        };
-        let read = || -> Result<_, Failure> {
-            let mut file = File::open(&path).map_err(DecodeError::Io)?;
-            let kind = kind_of(&mut file, &name, media_type.as_deref()).map_err(DecodeError::Io)?;
-            let (kind, start) = kind.map_err(|error| DecodeError::Unreadable(error.to_string()))?;
-            let audio = decode(file, kind, start, longest, going_on(0.0, DECODING))?;
-            let mut detector = (engines.detector)();
-            let max = engines.recognizer.max_audio();
-            let spoken = pieces(&audio, &mut *detector, max, going_on(DECODING, 1.0 - DECODING));
-            Ok((audio, spoken))
-        };
-        // Nobody listens any more where the job was cancelled.
-        let _ = reply.send(read());
-    };
-    if let Err(error) = thread::Builder::new().name("decode".into()).spawn(work) {
-        tracing::error!(%error, "no thread for a recording");
-        return Err(Failure::internal());
-    }
-    answer.await.unwrap_or_else(|_| Err(Failure::internal()))
 }
 
 /// Writes the history; `None`: the server stops. The ids come from the job's: a job that is done again after a restart

@@ -1,5 +1,7 @@
 //! The jobs of this server: taken in, done in turn, watched, cancelled, taken up again after a restart.
 
+mod now;
+
 use std::{
     collections::HashMap,
     fs, io,
@@ -9,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+pub use self::now::Recording;
 use futures::FutureExt;
 use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -91,6 +94,8 @@ struct Inner {
     /// A job waits.
     queued: Notify,
     tasks: TaskTracker,
+    /// Recordings whose text is wanted at once.
+    now: now::Counter,
 }
 
 #[derive(Default)]
@@ -118,6 +123,7 @@ impl Jobs {
             state: Mutex::default(),
             queued: Notify::new(),
             tasks: TaskTracker::new(),
+            now: now::Counter::default(),
         }));
         jobs.0.tasks.spawn(jobs.clone().take_up(left));
         for _ in 0..jobs.0.settings.workers.max(1) {

@@ -1,11 +1,9 @@
 //! `/api/asr/`: recordings to text.
 
-use std::time::Duration;
-
 use axum::{
     Json,
     body::Body,
-    extract::{DefaultBodyLimit, FromRequest, Multipart, Request, State, multipart::MultipartError},
+    extract::{DefaultBodyLimit, Request, State},
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -16,6 +14,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
 use super::{
+    form::{self, Form},
     jobs::{Job, Waiting, failed},
     told,
     work::{self, Work},
@@ -30,13 +29,6 @@ use crate::{
     },
     store::{JobRecord, Scope},
 };
-
-/// How long nothing may come of a file that is being sent.
-const QUIET: Duration = Duration::from_mins(1);
-/// How long what is left of a refused file is read, so that its sender reads the refusal.
-const REST: Duration = Duration::from_secs(5);
-/// What a request may have beside its file: the other fields, and what parts them.
-const BESIDE: u64 = 64 * 1024;
 
 /// The routes below `/api/asr/`.
 pub fn router(work: Work) -> OpenApiRouter {
@@ -170,33 +162,27 @@ async fn outcome(work: &Work, job: &JobRecord) -> Result<Result<serde_json::Valu
 /// connection closed and not the reason.
 async fn receive(work: &Work, caller: &Caller, how: &How, request: Request) -> Result<(Upload, JobRequest), ApiError> {
     let headers = request.headers();
-    // Who asks before sending sends nothing once refused.
-    let sends_on = !headers.contains_key(header::EXPECT);
-    let declared = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    let too_large = declared.is_some_and(|length| length > work.jobs.max_bytes() + BESIDE);
+    let too_large = form::declared_too_large(headers, work.jobs.max_bytes());
     let media_type = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let media_type = media_type.to_ascii_lowercase();
     if !media_type.starts_with("multipart/form-data") {
-        return receive_bare(work, caller, how, request, (too_large, sends_on), media_type).await;
+        return receive_bare(work, caller, how, request, too_large, media_type).await;
     }
-    let mut parts = Multipart::from_request(request, &()).await.map_err(|rejection| {
-        ApiError::new(Code::BadRequest, rejection.body_text(), "send multipart/form-data with its boundary")
-    })?;
+    let mut form = Form::of(request).await?;
     let received = if too_large {
         Err(work::too_large(work.jobs.max_bytes()))
     } else {
-        receive_parts(work, caller, &mut parts).await
+        receive_parts(work, caller, &mut form).await
     };
-    if received.is_err() && sends_on {
-        let rest = async { while let Ok(Some(_)) = parts.next_field().await {} };
-        let _ = tokio::time::timeout(REST, rest).await;
+    if received.is_err() {
+        form.hear_out().await;
     }
     received
 }
 
-async fn receive_parts(work: &Work, caller: &Caller, parts: &mut Multipart) -> Result<(Upload, JobRequest), ApiError> {
+async fn receive_parts(work: &Work, caller: &Caller, form: &mut Form) -> Result<(Upload, JobRequest), ApiError> {
     let (mut upload, mut asked) = (None, JobRequest::default());
-    while let Some(mut part) = in_time(parts.next_field()).await? {
+    while let Some(mut part) = form.next().await? {
         match part.name().unwrap_or_default() {
             "file" => {
                 if upload.is_some() {
@@ -205,17 +191,17 @@ async fn receive_parts(work: &Work, caller: &Caller, parts: &mut Multipart) -> R
                 asked.media_type = part.content_type().map(|kind| kind.chars().take(100).collect());
                 let name = part.file_name().unwrap_or_default().to_owned();
                 let mut file = work.jobs.upload(caller.id(), &name, asked.media_type.as_deref()).await?;
-                while let Some(bytes) = in_time(part.chunk()).await? {
+                while let Some(bytes) = form::in_time(part.chunk()).await? {
                     file.push(&bytes).await?;
                 }
                 upload = Some(file);
             }
             "language" => {
-                let wish = short(&mut part, "language").await?;
+                let wish = form::text(&mut part, "language", 100).await?;
                 asked.language = work::language(Some(&wish), &work.engines.recognizer.info().languages)?;
             }
             "words" => {
-                asked.words = match short(&mut part, "words").await?.trim() {
+                asked.words = match form::text(&mut part, "words", 100).await?.trim() {
                     "true" | "1" | "on" => true,
                     "false" | "0" | "off" | "" => false,
                     _ => return Err(ApiError::field("words", "neither true nor false", "true or false")),
@@ -235,7 +221,7 @@ async fn receive_bare(
     caller: &Caller,
     how: &How,
     request: Request<Body>,
-    (too_large, sends_on): (bool, bool),
+    too_large: bool,
     media_type: String,
 ) -> Result<(Upload, JobRequest), ApiError> {
     let known = ["audio/", "video/webm", "video/mp4", "application/ogg"];
@@ -246,6 +232,7 @@ async fn receive_bare(
             "send the recording as the part file of multipart/form-data",
         ));
     }
+    let sends_on = form::sends_on(request.headers());
     let mut body = request.into_body().into_data_stream();
     let received = async {
         if too_large {
@@ -259,10 +246,10 @@ async fn receive_bare(
         let name = how.filename.as_deref().unwrap_or_default();
         let mut upload = work.jobs.upload(caller.id(), name, asked.media_type.as_deref()).await?;
         loop {
-            let next = tokio::time::timeout(QUIET, body.next()).await.map_err(|_| quiet())?;
+            let next = tokio::time::timeout(form::QUIET, body.next()).await.map_err(|_| form::quiet())?;
             match next {
                 Some(Ok(bytes)) => upload.push(&bytes).await?,
-                Some(Err(_)) => return Err(broken_off()),
+                Some(Err(_)) => return Err(form::broken_off()),
                 None => return Ok((upload, with_default(work, asked))),
             }
         }
@@ -270,39 +257,11 @@ async fn receive_bare(
     let received = received.await;
     if received.is_err() && sends_on {
         let rest = async { while let Some(Ok(_)) = body.next().await {} };
-        let _ = tokio::time::timeout(REST, rest).await;
+        let _ = tokio::time::timeout(form::REST, rest).await;
     }
     received
 }
 
 fn with_default(work: &Work, asked: JobRequest) -> JobRequest {
     JobRequest { language: asked.language.or_else(|| work.default_language.clone()), ..asked }
-}
-
-/// A field of a few characters.
-async fn short(part: &mut axum::extract::multipart::Field<'_>, field: &str) -> Result<String, ApiError> {
-    let mut bytes = vec![];
-    while let Some(more) = in_time(part.chunk()).await? {
-        bytes.extend_from_slice(&more);
-        if bytes.len() > 100 {
-            return Err(ApiError::field(field, "it is too long", "leave it out"));
-        }
-    }
-    String::from_utf8(bytes).map_err(|_| ApiError::field(field, "it is not text", "leave it out"))
-}
-
-async fn in_time<T>(part: impl Future<Output = Result<T, MultipartError>>) -> Result<T, ApiError> {
-    match tokio::time::timeout(QUIET, part).await {
-        Ok(Ok(part)) => Ok(part),
-        Ok(Err(_)) => Err(broken_off()),
-        Err(_) => Err(quiet()),
-    }
-}
-
-fn broken_off() -> ApiError {
-    ApiError::new(Code::BadRequest, "the body breaks off or is no multipart/form-data", "send it again")
-}
-
-fn quiet() -> ApiError {
-    ApiError::new(Code::Idle, format!("nothing came of the file for {} s", QUIET.as_secs()), "send it again")
 }

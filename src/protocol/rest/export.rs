@@ -1,4 +1,4 @@
-//! A conversation as a file: plain text, or cues for a player (SubRip, WebVTT). Pure.
+//! A conversation or a recording's text as a file: plain text, or cues for a player (SubRip, WebVTT). Pure.
 
 mod cues;
 mod name;
@@ -7,8 +7,10 @@ mod tests;
 
 use std::fmt::Write as _;
 
+use self::cues::Cue;
 pub use self::name::disposition;
 use crate::{
+    job::Segment,
     model::{Language, UnixMs},
     store::{Conversation, ConversationKind, TurnRecord},
 };
@@ -59,32 +61,50 @@ pub fn txt(conversation: &Conversation, turns: &[TurnRecord], names: Names) -> S
 /// SubRip subtitles.
 #[must_use]
 pub fn srt(conversation: &Conversation, turns: &[TurnRecord], names: Names) -> String {
-    let mut text = String::new();
-    for (number, cue) in (1_u32..).zip(cues::of(turns)) {
-        let name = match (conversation.kind, cue.first) {
-            (ConversationKind::Talk, true) => format!("{}: ", cue.name(names)),
-            _ => String::new(),
-        };
-        // An arrow in the text would be taken for the line of times.
-        let lines = cue.lines.join("\n").replace("-->", "→");
-        let (start, end) = (clock(cue.start_ms, ','), clock(cue.end_ms, ','));
-        let _ = write!(text, "{number}\n{start} --> {end}\n{name}{lines}\n\n");
-    }
-    text
+    srt_of(&cues::of(turns), |cue| match (conversation.kind, cue.first) {
+        (ConversationKind::Talk, true) => format!("{}: ", cue.name(names)),
+        _ => String::new(),
+    })
 }
 
 /// WebVTT subtitles, with a voice for each speaker.
 #[must_use]
 pub fn vtt(conversation: &Conversation, turns: &[TurnRecord], names: Names) -> String {
+    vtt_of(&cues::of(turns), |cue| match conversation.kind {
+        ConversationKind::Talk => format!("<v {}>", cue.name(names)),
+        _ => String::new(),
+    })
+}
+
+/// SubRip subtitles of a recording.
+#[must_use]
+pub fn recording_srt(segments: &[Segment]) -> String {
+    srt_of(&cues::of_segments(segments), |_| String::new())
+}
+
+/// WebVTT subtitles of a recording.
+#[must_use]
+pub fn recording_vtt(segments: &[Segment]) -> String {
+    vtt_of(&cues::of_segments(segments), |_| String::new())
+}
+
+fn srt_of(cues: &[Cue], name: impl Fn(&Cue) -> String) -> String {
+    let mut text = String::new();
+    for (number, cue) in (1_u32..).zip(cues) {
+        // An arrow in the text would be taken for the line of times.
+        let lines = cue.lines.join("\n").replace("-->", "→");
+        let (start, end) = (clock(cue.start_ms, ','), clock(cue.end_ms, ','));
+        let _ = write!(text, "{number}\n{start} --> {end}\n{}{lines}\n\n", name(cue));
+    }
+    text
+}
+
+fn vtt_of(cues: &[Cue], voice: impl Fn(&Cue) -> String) -> String {
     let mut text = String::from("WEBVTT\n\n");
-    for cue in cues::of(turns) {
-        let voice = match conversation.kind {
-            ConversationKind::Talk => format!("<v {}>", cue.name(names)),
-            _ => String::new(),
-        };
+    for cue in cues {
         let lines = cue.lines.join("\n").replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
         let (start, end) = (clock(cue.start_ms, '.'), clock(cue.end_ms, '.'));
-        let _ = write!(text, "{start} --> {end}\n{voice}{lines}\n\n");
+        let _ = write!(text, "{start} --> {end}\n{}{lines}\n\n", voice(cue));
     }
     text
 }

@@ -1,29 +1,17 @@
 //! `/api/tts/`: text to speech.
 
-use std::io;
-
-use axum::{
-    Json,
-    body::Body,
-    extract::State,
-    http::{HeaderValue, header},
-    response::{IntoResponse, Response},
-};
-use bytes::Bytes;
-use futures::stream;
+use axum::{Json, extract::State, response::Response};
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
+    speaking::{self, SoundFormat},
     told,
     work::{self, Work},
 };
 use crate::{
-    audio::{Mp3, OggOpus, OpusSettings, Pcm, SampleRate, Steady, wav_stream_head},
-    conversation::sentence::Splitter,
-    engine::{EngineError, SpeakRequest, VoiceInfo},
+    engine::{SpeakRequest, VoiceInfo},
     protocol::{
         caller::Caller,
         error::{ApiError, Problem},
@@ -32,48 +20,9 @@ use crate::{
     store::Scope,
 };
 
-/// Pieces of sound on their way to the client. Full: the voice waits.
-const AHEAD: usize = 8;
-/// The rate of `wav` and `pcm`.
-const RATE: SampleRate = SampleRate::HZ_24000;
-
 /// The routes below `/api/tts/`.
 pub fn router(work: Work) -> OpenApiRouter {
     OpenApiRouter::new().routes(routes!(synthesize)).routes(routes!(voices)).with_state(work)
-}
-
-/// How sound is wanted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum SoundFormat {
-    /// 16 bits, mono, 24 kHz; its header leaves the length open.
-    #[default]
-    Wav,
-    /// The same without a header, little-endian.
-    Pcm,
-    /// Opus in Ogg.
-    Opus,
-    Mp3,
-}
-
-impl SoundFormat {
-    fn content_type(self) -> &'static str {
-        match self {
-            Self::Wav => "audio/wav",
-            Self::Pcm => "audio/pcm;rate=24000",
-            Self::Opus => "audio/ogg",
-            Self::Mp3 => "audio/mpeg",
-        }
-    }
-
-    fn disposition(self) -> &'static str {
-        match self {
-            Self::Wav => "inline; filename=\"speech.wav\"",
-            Self::Pcm => "inline; filename=\"speech.pcm\"",
-            Self::Opus => "inline; filename=\"speech.opus\"",
-            Self::Mp3 => "inline; filename=\"speech.mp3\"",
-        }
-    }
 }
 
 /// A text to speak.
@@ -141,7 +90,8 @@ pub async fn voices(State(work): State<Work>, caller: Caller) -> Result<Json<Voi
     post, path = "/api/tts/synthesize/", tag = "work", request_body = Speech,
     responses(
         (status = 200, description = "the sound", content(
-            (Vec<u8> = "audio/wav"), (Vec<u8> = "audio/pcm"), (Vec<u8> = "audio/ogg"), (Vec<u8> = "audio/mpeg")
+            (Vec<u8> = "audio/wav"), (Vec<u8> = "audio/pcm"), (Vec<u8> = "audio/ogg"), (Vec<u8> = "audio/mpeg"),
+            (Vec<u8> = "audio/flac")
         )),
         (status = 502, body = Problem, content_type = "application/problem+json", description = "the voice failed"),
         told::Changed,
@@ -153,25 +103,8 @@ pub async fn synthesize(
     JsonBody(speech): JsonBody<Speech>,
 ) -> Result<Response, ApiError> {
     caller.needs(Scope::Tts)?;
-    let (requests, format) = (requests(&work, &speech)?, speech.format);
-    let (out, mut made) = mpsc::channel(AHEAD);
-    // Ends by itself: `out` closes when the client goes away.
-    tokio::spawn(speak(work.clone(), requests, format, out));
-    let first = made.recv().await.unwrap_or(Err(EngineError::Closed))?;
-    let rest = stream::unfold((Some(first), made), |(first, mut made)| async {
-        let piece = match first {
-            Some(first) => Ok(first),
-            None => made.recv().await?,
-        };
-        // An error breaks the answer off, so that half a text is not taken for all of it.
-        Some((piece.map_err(io::Error::other), (None, made)))
-    });
-    let mut response = Body::from_stream(rest).into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
-    headers.insert(header::CONTENT_DISPOSITION, HeaderValue::from_static(format.disposition()));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(response)
+    let sound = speaking::begin(&work, requests(&work, &speech)?, speech.format);
+    Ok(speaking::answer(speaking::first(sound).await?, speech.format))
 }
 
 /// What the voice is asked, sentence by sentence.
@@ -186,92 +119,9 @@ fn requests(work: &Work, speech: &Speech) -> Result<Vec<SpeakRequest>, ApiError>
         return Err(ApiError::field("voice", "there is no such voice", "GET /api/tts/voices/ lists them"));
     }
     let language = work::language(speech.language.as_deref(), &[])?;
-    let mut splitter = Splitter::new(language.as_deref());
-    let mut sentences = splitter.push(text);
-    sentences.extend(splitter.finish());
-    let requests: Vec<SpeakRequest> = sentences
-        .into_iter()
-        .map(|sentence| sentence.spoken)
-        .filter(|spoken| !spoken.trim().is_empty())
-        .map(|text| SpeakRequest { text, voice: speech.voice.clone(), language: language.clone(), speed: speech.speed })
-        .collect();
+    let requests = speaking::sentences(text, speech.voice.as_deref(), language.as_deref(), speech.speed);
     if requests.is_empty() {
         return Err(ApiError::field("text", "there is nothing to speak in it", "write words"));
     }
     Ok(requests)
-}
-
-async fn speak(
-    work: Work,
-    requests: Vec<SpeakRequest>,
-    format: SoundFormat,
-    out: mpsc::Sender<Result<Bytes, EngineError>>,
-) {
-    let making = async {
-        let mut writer = Writer::new(format);
-        for request in requests {
-            let mut sound = work.engines.speech.speak(request);
-            while let Some(piece) = sound.recv().await {
-                let piece = match piece {
-                    Ok(pcm) => Ok(writer.push(&pcm)),
-                    Err(error) => Err(error),
-                };
-                if piece.as_ref().is_ok_and(Bytes::is_empty) {
-                    continue;
-                }
-                let failed = piece.is_err();
-                if out.send(piece).await.is_err() || failed {
-                    return;
-                }
-            }
-        }
-        let _ = out.send(Ok(writer.finish())).await;
-    };
-    tokio::select! {
-        () = making => {}
-        () = out.closed() => {}
-        () = work.shutdown.cancelled() => {
-            // Half a text is not all of it.
-            let _ = out.try_send(Err(EngineError::Closed));
-        }
-    }
-}
-
-/// Sound as bytes of the format asked for.
-enum Writer {
-    Linear { head: Vec<u8>, steady: Steady },
-    Opus(Box<OggOpus>),
-    Mp3(Mp3),
-}
-
-impl Writer {
-    fn new(format: SoundFormat) -> Self {
-        match format {
-            SoundFormat::Wav => Self::Linear { head: wav_stream_head(RATE), steady: Steady::new(RATE) },
-            SoundFormat::Pcm => Self::Linear { head: vec![], steady: Steady::new(RATE) },
-            SoundFormat::Opus => Self::Opus(Box::new(OggOpus::new(OpusSettings::LIVE))),
-            SoundFormat::Mp3 => Self::Mp3(Mp3::new()),
-        }
-    }
-
-    fn push(&mut self, pcm: &Pcm) -> Bytes {
-        match self {
-            Self::Linear { head, steady } => linear(std::mem::take(head), &steady.push(pcm)),
-            Self::Opus(stream) => stream.push(pcm).into(),
-            Self::Mp3(stream) => stream.push(pcm).into(),
-        }
-    }
-
-    fn finish(self) -> Bytes {
-        match self {
-            Self::Linear { head, mut steady } => linear(head, &steady.finish()),
-            Self::Opus(stream) => stream.finish().into(),
-            Self::Mp3(stream) => stream.finish().into(),
-        }
-    }
-}
-
-fn linear(mut bytes: Vec<u8>, samples: &[i16]) -> Bytes {
-    bytes.extend(samples.iter().flat_map(|sample| sample.to_le_bytes()));
-    bytes.into()
 }

@@ -100,6 +100,7 @@ impl From<JobError> for ApiError {
                 Self::new(Code::RateLimited, message, "wait until one of them is done, or cancel one")
                     .retry_after(5_000)
             }
+            JobError::Busy => Self::new(Code::Overloaded, message, "try again after retry_after_ms").retry_after(5_000),
             JobError::Stopping => Self::shutting_down(),
             JobError::Store(error) => error.into(),
             JobError::Disk(error) => {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::Names;
 use crate::{
+    job::Segment,
     model::{SessionId, Word},
     store::{Source, TurnRecord},
 };
@@ -69,6 +70,17 @@ pub(super) fn of(turns: &[TurnRecord]) -> Vec<Cue> {
         }
     }
     lines.iter().flat_map(pieces).collect()
+}
+
+/// The cues of a recording's text, which comes in order.
+pub(super) fn of_segments(segments: &[Segment]) -> Vec<Cue> {
+    let line = |segment: &Segment| -> Option<Vec<Cue>> {
+        let text = segment.text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let (start_ms, end_ms) = (u64::from(segment.start_ms), u64::from(segment.end_ms.max(segment.start_ms + 1)));
+        let line = Line { person: true, text, words: &segment.words, words_from: 0, start_ms, end_ms };
+        (!line.text.is_empty()).then(|| pieces(&line))
+    };
+    segments.iter().filter_map(line).flatten().collect()
 }
 
 /// Where each session's audio clock stands on the conversation's, which begins with the first session.
