@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: run test test-rust test-browser test-clients bench lint fmt deps clean help
+.PHONY: run test test-rust test-browser test-clients bench lint fmt deps dev-cert clean help
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -62,6 +62,11 @@ fmt: ## format the Rust code
 deps: ## install the system packages that building, running and testing need
 	@scripts/deps.sh run
 	@scripts/deps.sh test
+
+dev-cert: ## a certificate for this machine, and the settings that use it
+	@scripts/deps.sh run
+	@cargo build --release --locked
+	@$(TARGET)/release/aigolos dev-cert
 
 clean: ## remove what was built
 	cargo clean

@@ -5,6 +5,7 @@ use std::{process::ExitCode, time::Instant};
 use super::{
     config::Config,
     engines::{chat_model, recognizer, speech},
+    tls::Tls,
 };
 use crate::{
     audio::Mono16k,
@@ -26,6 +27,16 @@ pub async fn check(config: &Config) -> Result<ExitCode, Box<dyn std::error::Erro
                 &format!("{}: {error}", config.bind),
                 "set BIND to another address, or stop what listens there",
             );
+        }
+    }
+
+    match Tls::of(config) {
+        Ok(Some(_)) => ok("encryption", &format!("{} and its key belong together", settings.clients.tls_cert)),
+        Ok(None) => {}
+        Err(error) => {
+            well = false;
+            let (error, hint) = error.split_once("\nhint: ").unwrap_or((&error, "set TLS_CERT and TLS_KEY"));
+            bad("encryption", error, hint);
         }
     }
 

@@ -1,5 +1,6 @@
 //! What `aigolos` does besides serving.
 
+pub mod dev_cert;
 pub mod user;
 
 use std::{fs, io::IsTerminal, path::Path, process::ExitCode, time::Duration};

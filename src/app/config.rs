@@ -51,6 +51,8 @@ pub enum Action {
         #[arg(long)]
         voice: Option<String>,
     },
+    /// Make a certificate for this machine, and print the settings that use it
+    DevCert,
     /// Make, list, lock and delete accounts
     User {
         #[command(subcommand)]
@@ -148,7 +150,18 @@ impl Config {
                 return Err(ConfigError::new(format!("error: {name} must begin with http:// or https://: {url}")));
             }
         }
+        if settings.clients.tls_cert.is_empty() != settings.clients.tls_key.is_empty() {
+            return Err(ConfigError::new(
+                "error: one of TLS_CERT and TLS_KEY is missing\nhint: set both, or neither; `aigolos dev-cert` makes files for both",
+            ));
+        }
         Ok(Self { settings, bind, lines })
+    }
+
+    /// How addresses of this server begin.
+    #[must_use]
+    pub fn scheme(&self) -> &'static str {
+        if self.settings.clients.tls_cert.is_empty() { "http" } else { "https" }
     }
 
     /// `NAME=value` lines with their source, secrets redacted.
@@ -260,6 +273,8 @@ mod tests {
             ("aigolos --max-sessions 0", "max-sessions"),
             ("aigolos --ollama-base-url localhost:11434", "OLLAMA_BASE_URL"),
             ("aigolos --vad-engine silero", "vad-engine"),
+            ("aigolos --tls-cert cert.pem", "TLS_KEY"),
+            ("aigolos --tls-key key.pem", "TLS_CERT"),
         ] {
             let error = parse(line).expect_err(line).to_string();
             assert!(error.contains(name), "{line}: {error}");

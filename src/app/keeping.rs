@@ -56,9 +56,9 @@ pub fn accounts(config: &Config, store: Arc<dyn Store>, address: SocketAddr) -> 
     let public_url = if !keeping.public_url.is_empty() {
         keeping.public_url.trim_end_matches('/').to_owned()
     } else if address.ip().is_unspecified() {
-        format!("http://localhost:{}", address.port())
+        format!("{}://localhost:{}", config.scheme(), address.port())
     } else {
-        format!("http://{address}")
+        format!("{}://{address}", config.scheme())
     };
     let settings = AccountSettings {
         mode: if keeping.auth_mode == "required" { AuthMode::Required } else { AuthMode::Open },
@@ -69,7 +69,7 @@ pub fn accounts(config: &Config, store: Arc<dyn Store>, address: SocketAddr) -> 
         },
         session: Duration::from_hours(24 * u64::from(keeping.session_days)),
         secure_cookies: match keeping.cookie_secure.as_str() {
-            "auto" => public_url.starts_with("https://"),
+            "auto" => config.scheme() == "https" || public_url.starts_with("https://"),
             secure => secure == "true",
         },
         public_url,

@@ -1,36 +1,58 @@
 //! Connections: accepted up to a limit, their headers within a time and a size, and ended properly when the server stops.
 
-use std::{future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{convert::Infallible, future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
-use axum::{Router, body::Body, extract::ConnectInfo, http::Request};
-use hyper::{body::Incoming, server::conn::http1};
+use axum::{
+    Router,
+    body::Body,
+    extract::ConnectInfo,
+    http::{Method, Request, Response, StatusCode, header},
+};
+use hyper::{
+    body::{Body as HttpBody, Incoming},
+    server::conn::http1,
+    service::{HttpService, service_fn},
+};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::Semaphore,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt;
 
+use super::tls::Tls;
+
 /// Connections at once. All taken: the next ones wait in the system's queue until one ends.
 const CONNECTIONS: usize = 8_192;
 /// How long a client may take to send a request's headers; one that dribbles them holds a place.
 const HEADERS_WITHIN: Duration = Duration::from_secs(15);
+/// How long a client may take to agree on a key, or to begin at all.
+const HANDSHAKE_WITHIN: Duration = Duration::from_secs(15);
+/// The first byte of every TLS connection; no request begins with it.
+const TLS_RECORD: u8 = 22;
 /// Headers of a request at most, and bytes of them.
 const HEADERS: usize = 100;
 const HEADER_BYTES: usize = 64 * 1024;
 /// After a connection could not be accepted (no file handles left): trying at once would only turn the processor.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Serves `router` on `listener` until `stop` completes, then lets each connection finish the request it is at.
+/// Serves `router` on `listener`, encrypted where there is a certificate, until `stop` completes, then lets each connection finish the request it is at.
 /// Upgraded connections (WebSockets) are somebody else's from then on.
-pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()>) {
+pub async fn serve(listener: TcpListener, tls: Option<Tls>, router: Router, stop: impl Future<Output = ()>) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let (stopping, connections) = (CancellationToken::new(), TaskTracker::new());
     let mut stop = pin!(stop);
+    let mut renewal = pin!(async {
+        match &tls {
+            Some(tls) => tls.follow().await,
+            None => std::future::pending().await,
+        }
+    });
     loop {
         let accepted = async {
             // Never closed.
@@ -39,13 +61,14 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Outp
         };
         let (accepted, place) = tokio::select! {
             () = &mut stop => break,
+            never = &mut renewal => match never {},
             accepted = accepted => accepted,
         };
         match accepted {
             Ok((stream, peer)) => {
-                let (router, stopping) = (router.clone(), stopping.clone());
+                let (tls, router, stopping) = (tls.clone(), router.clone(), stopping.clone());
                 connections.spawn(async move {
-                    connection(stream, peer, router, stopping).await;
+                    connection(stream, peer, tls, router, stopping).await;
                     drop(place);
                 });
             }
@@ -62,7 +85,13 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Outp
     connections.wait().await;
 }
 
-async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, stopping: CancellationToken) {
+async fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    tls: Option<Tls>,
+    router: Router,
+    stopping: CancellationToken,
+) {
     // Small frames of sound must not wait for each other.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY cannot be set");
@@ -72,13 +101,65 @@ async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, stoppin
         request.extensions_mut().insert(ConnectInfo(peer));
         request
     });
+    let service = TowerToHyperService::new(service);
+    let Some(tls) = tls else { return http(stream, service, stopping).await };
+    let begun = async {
+        let mut first = [0];
+        stream.peek(&mut first).await?;
+        // Somebody who speaks plainly is told so, since their program would only call a TLS alert malformed.
+        if first[0] == TLS_RECORD { tls.acceptor().accept(stream).await.map(Ok) } else { Ok(Err(stream)) }
+    };
+    let begun = tokio::select! {
+        begun = tokio::time::timeout(HANDSHAKE_WITHIN, begun) => begun.unwrap_or_else(|late| Err(late.into())),
+        () = stopping.cancelled() => return,
+    };
+    match begun {
+        Ok(Ok(encrypted)) => http(encrypted, service, stopping).await,
+        Ok(Err(plain)) => {
+            http(plain, service_fn(async |request| Ok::<_, Infallible>(to_https(&request))), stopping).await;
+        }
+        Err(error) => tracing::debug!(%error, "a connection was not encrypted"),
+    }
+}
+
+/// What a plain request to an encrypted port is answered. Whoever sent no more than an address may follow it; for
+/// anything else it is too late, what was sent could be read on its way.
+fn to_https(request: &Request<Incoming>) -> Response<Body> {
+    let (status, location) = match request.headers().get(header::HOST).and_then(|host| host.to_str().ok()) {
+        Some(host) if [Method::GET, Method::HEAD].contains(request.method()) => {
+            let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+            (StatusCode::TEMPORARY_REDIRECT, format!("https://{host}{path}").parse().ok())
+        }
+        _ => (StatusCode::BAD_REQUEST, None),
+    };
+    let mut response =
+        Response::new("this port speaks HTTPS\nhint: the address begins with https:// or wss://\n".into());
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert(header::CONNECTION, header::HeaderValue::from_static("close"));
+    headers.extend(location.map(|location| (header::LOCATION, location)));
+    response
+}
+
+/// Requests and answers until the client or `stopping` ends them.
+async fn http<S, B>(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    service: S,
+    stopping: CancellationToken,
+) where
+    S: HttpService<Incoming, ResBody = B>,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    B: HttpBody + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
         .header_read_timeout(HEADERS_WITHIN)
         .max_headers(HEADERS)
         .max_buf_size(HEADER_BYTES);
-    let serving = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service)).with_upgrades();
+    let serving = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
     let mut serving = pin!(serving);
     let ended = tokio::select! {
         ended = &mut serving => ended,
@@ -114,7 +195,7 @@ mod tests {
         let router =
             Router::new().route("/", get(async |ConnectInfo(peer): ConnectInfo<SocketAddr>| peer.ip().to_string()));
         let (stop, stopped) = oneshot::channel::<()>();
-        let serving = tokio::spawn(serve(listener, router, async {
+        let serving = tokio::spawn(serve(listener, None, router, async {
             let _ = stopped.await;
         }));
         let mut stream = TcpStream::connect(address).await.expect("it listens");

@@ -16,12 +16,14 @@ mod router;
 mod serve;
 mod settings;
 mod telemetry;
+mod tls;
 mod watch;
 
 use std::process::ExitCode;
 
 pub use engines::engines;
 pub use serve::{Server, run};
+pub use tls::use_ring;
 
 use self::config::{Action, Config};
 
@@ -39,6 +41,7 @@ pub fn main() -> ExitCode {
         }
     };
     telemetry::start(&config);
+    tls::use_ring();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("aigolos-net").build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -53,6 +56,7 @@ pub fn main() -> ExitCode {
             Action::Config => commands::print_config(&config),
             Action::Transcribe { file, words } => commands::transcribe(&config, &file, words).await,
             Action::User { action } => commands::user::user(&config, action).await,
+            Action::DevCert => commands::dev_cert::dev_cert(&config),
             Action::Say { text, output, voice } => commands::say(&config, &text, &output, voice).await,
         }
     });

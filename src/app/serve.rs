@@ -7,10 +7,12 @@ use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
+    EXIT_USAGE,
     archive::Archive,
     config::Config,
     engines, keeping, listen,
     router::{self, Parts},
+    tls::{self, Tls},
 };
 use crate::{
     conversation::{
@@ -41,6 +43,10 @@ pub struct Server {
 /// # Errors
 /// When an engine cannot be had or the address cannot be bound; the text says what to do.
 pub async fn serve(config: Config) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    if let Err(error) = Tls::of(&config) {
+        eprintln!("error: {error}");
+        return Ok(ExitCode::from(EXIT_USAGE));
+    }
     let engines = engines(&config).await?;
     let listener = TcpListener::bind(config.bind).await.map_err(|error| {
         format!(
@@ -49,7 +55,7 @@ pub async fn serve(config: Config) -> Result<ExitCode, Box<dyn std::error::Error
         )
     })?;
     run(&config, engines, listener, stop_signal(), |server| {
-        println!("aigolos is listening; open http://{}", server.address);
+        println!("aigolos is listening; open {}://{}", config.scheme(), server.address);
     })
     .await?;
     Ok(ExitCode::SUCCESS)
@@ -67,6 +73,8 @@ pub async fn run(
     stop: impl Future<Output = ()> + Send + 'static,
     up: impl FnOnce(&Server),
 ) -> io::Result<()> {
+    tls::use_ring();
+    let tls = Tls::of(config).map_err(io::Error::other)?;
     let address = listener.local_addr()?;
     for (part, info) in
         [("asr", engines.recognizer.info()), ("llm", engines.chat.info()), ("tts", engines.speech.info())]
@@ -118,7 +126,7 @@ pub async fn run(
         }
         told.cancel();
     };
-    listen::serve(listener, router, shutdown).await;
+    listen::serve(listener, tls, router, shutdown).await;
     // Upgraded sockets are not waited for there.
     sockets.close();
     let _ = tokio::time::timeout(DRAIN, sockets.wait()).await;

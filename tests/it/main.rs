@@ -24,4 +24,5 @@ mod sessions;
 mod store_alike;
 mod store_outage;
 mod store_story;
+mod tls;
 mod work;

@@ -1,18 +1,16 @@
 //! Settings of the doors for clients made elsewhere, and of encryption.
 
-use std::path::PathBuf;
-
 use clap::Args;
 
 /// Encryption, OpenAI's protocols and Wyoming.
 #[derive(Debug, Clone, Args)]
 pub struct Clients {
     /// Certificate chain (PEM); with TLS_KEY the server speaks HTTPS and WSS on BIND
-    #[arg(long, env = "TLS_CERT", global = true, help_heading = "Other clients")]
-    pub tls_cert: Option<PathBuf>,
+    #[arg(long, env = "TLS_CERT", default_value = "", global = true, help_heading = "Other clients")]
+    pub tls_cert: String,
     /// The certificate's private key (PEM)
-    #[arg(long, env = "TLS_KEY", global = true, help_heading = "Other clients")]
-    pub tls_key: Option<PathBuf>,
+    #[arg(long, env = "TLS_KEY", default_value = "", global = true, help_heading = "Other clients")]
+    pub tls_key: String,
     /// Minutes after which a session of the OpenAI Realtime protocol expires
     #[arg(long, env = "REALTIME_SESSION_MINUTES", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=1_440), global = true, help_heading = "Other clients")]
     pub realtime_session_minutes: u32,

@@ -71,10 +71,10 @@ pub struct Keeping {
     /// Days a log-in lasts without use
     #[arg(long, env = "SESSION_DAYS", default_value_t = 14, value_parser = clap::value_parser!(u32).range(1..=365), global = true, help_heading = "Accounts")]
     pub session_days: u32,
-    /// How people reach the server, for links in mails (`https://voice.example.org`); empty: `http://` and BIND
+    /// How people reach the server, for links in mails (`https://voice.example.org`); empty: `http://` (`https://` with TLS_CERT) and BIND
     #[arg(long, env = "PUBLIC_URL", default_value = "", global = true, help_heading = "Accounts")]
     pub public_url: String,
-    /// Whether browsers send the log-in over HTTPS only; `auto`: if PUBLIC_URL begins with https
+    /// Whether browsers send the log-in over HTTPS only; `auto`: if PUBLIC_URL begins with https, or TLS_CERT is set
     #[arg(long, env = "COOKIE_SECURE", default_value = "auto", value_parser = ["auto", "true", "false"], global = true, help_heading = "Accounts")]
     pub cookie_secure: String,
     /// Where mail goes: `smtp`, `console` (the log) or `file` (one file each in DATA_DIR/mail)
