@@ -1,6 +1,6 @@
 /**
- * Runs the tests in a process that trusts the certificate their servers will show: node reads NODE_EXTRA_CA_CERTS only when it
- * starts. Made here, with openssl's command, for an hour's use.
+ * Runs the tests in a process that trusts what their servers will show: node reads NODE_EXTRA_CA_CERTS only when it starts.
+ * The certificate is that of `aigolos dev-cert`.
  */
 
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -8,19 +8,20 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+const binary = process.env.AIGOLOS_BIN;
+if (!binary) throw new Error('set AIGOLOS_BIN to the server under test, or run `make test-clients`');
 const folder = mkdtempSync(join(tmpdir(), 'aigolos-tls-'));
-const [authority, authorityKey, request, certificate, key] = ['ca.pem', 'ca.key', 'request.pem', 'cert.pem', 'cert.key'].map((name) => join(folder, name));
-const openssl = (/** @type {string[]} */ ...args) => execFileSync('openssl', args, { stdio: ['ignore', 'ignore', 'pipe'] });
 try {
-  const fresh = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'];
-  openssl('req', '-x509', ...fresh, '-subj', '/CN=aigolos tests', '-keyout', authorityKey, '-out', authority);
-  const names = ['-addext', 'subjectAltName=IP:127.0.0.1,DNS:localhost'];
-  openssl('req', ...fresh.slice(0, 5), '-subj', '/CN=localhost', ...names, '-keyout', key, '-out', request);
-  const signed = ['-CA', authority, '-CAkey', authorityKey, '-CAcreateserial', '-copy_extensions', 'copy', '-days', '2'];
-  openssl('x509', '-req', '-in', request, ...signed, '-out', certificate);
+  const said = execFileSync(binary, ['dev-cert'], { cwd: folder, env: { ...process.env, DATA_DIR: folder }, encoding: 'utf8' });
+  const told = (/** @type {string} */ name) => new RegExp(`^${name}[ =](.*)$`, 'm').exec(said)?.[1];
+  const env = {
+    ...process.env,
+    NODE_EXTRA_CA_CERTS: told('# Clients must trust'),
+    TEST_TLS_CERT: told('TLS_CERT'),
+    TEST_TLS_KEY: told('TLS_KEY'),
+  };
   const files = process.argv.slice(2);
   const tests = files.length ? files : readdirSync('.').filter((name) => name.endsWith('.test.mjs')).sort();
-  const env = { ...process.env, NODE_EXTRA_CA_CERTS: authority, TEST_TLS_CERT: certificate, TEST_TLS_KEY: key };
   const { status } = spawnSync(process.execPath, ['--test', '--test-concurrency=1', ...tests], { env, stdio: 'inherit' });
   process.exitCode = status ?? 1;
 } finally {

@@ -29,9 +29,9 @@ export const silence = (seconds) => Buffer.alloc(2 * Math.round(seconds * RATE))
 export function said(text, pause = 1.5) {
   let spoken = recordings.get(text);
   if (!spoken) {
-    const wav = execFileSync('espeak-ng', ['-v', 'en-us', '-s', '150', '--stdout', text]);
+    const voice = execFileSync('espeak-ng', ['-v', 'en-us', '-s', '150', '--stdout', text]);
     const raw = ['-t', 'raw', '-e', 'signed', '-b', '16', '-c', '1', '-r', String(RATE), '-'];
-    const options = /** @type {const} */ ({ input: wav, stdio: ['pipe', 'pipe', 'ignore'] });
+    const options = /** @type {const} */ ({ input: voice, stdio: ['pipe', 'pipe', 'ignore'] });
     spoken = execFileSync('sox', ['--ignore-length', '-t', 'wav', '-', ...raw], options);
     recordings.set(text, spoken);
   }
