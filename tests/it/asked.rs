@@ -103,7 +103,7 @@ impl Talk {
         let notes = Arc::new(Notes::default());
         let hub = Hub::new(engines, HubSettings::default(), notes.clone());
         let options = SessionOptions { pace: Pace::AsMade, instructions: Some("Be kind.".into()), ..options };
-        let session = hub.start(Owner::LOCAL, options, None).await.ok().expect("there is room");
+        let session = hub.start(Owner::LOCAL, options, None).await.expect("there is room");
         Self { session, chat, notes, _hub: hub }
     }
 

@@ -156,7 +156,9 @@ impl Driver {
                 }
                 Step::Call { call, id, name } => {
                     let complete = reply.call_begins(id.clone(), name.clone());
-                    complete.into_iter().for_each(|event| self.outbox.push(event));
+                    if let Some(complete) = complete {
+                        self.outbox.push(complete);
+                    }
                     self.outbox.push(Event::ReplyCall { turn, call, id, name });
                 }
                 Step::Arguments { call, delta } => {
@@ -167,7 +169,9 @@ impl Driver {
                 Step::Starved => return None,
                 Step::Ended => {
                     let complete = reply.call_ends();
-                    complete.into_iter().for_each(|event| self.outbox.push(event));
+                    if let Some(complete) = complete {
+                        self.outbox.push(complete);
+                    }
                     self.reply_done(which);
                     if which != Which::Main {
                         return None;

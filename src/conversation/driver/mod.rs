@@ -7,6 +7,7 @@ mod answer;
 mod asked;
 mod book;
 mod listen;
+mod options;
 mod run;
 
 use std::{
@@ -23,6 +24,7 @@ use self::{
     asked::{HeardItem, Past},
     book::Book,
     listen::{DecodeDone, Speech},
+    options::{segment_settings, turn_settings},
     run::ReplyRun,
 };
 use super::{
@@ -30,11 +32,11 @@ use super::{
     interruption::InterruptionSettings,
     item::Respond,
     journal::{Journal, Owner, Place},
-    message::{CancelReason, CloseReason, Command, Event, Interrupt, Mode, SessionOptions, TurnDetection},
+    message::{CancelReason, CloseReason, Command, Event, SessionOptions},
     outbox::Outbox,
     segment::{SegmentSettings, Segmenter},
     transcript::TranscriptSettings,
-    turn::{Effect, Input, TurnSettings, Turns},
+    turn::{Effect, Input, Turns},
 };
 use crate::{
     audio::{FRAME_MS, Framer, Resampler},
@@ -143,6 +145,8 @@ pub struct Driver {
     book: Book,
 
     turns: Turns,
+    /// What the machine said and is not done yet; the first is being done.
+    effects: VecDeque<Effect>,
     resampler: Option<Resampler>,
     framer: Framer,
     segmenter: Segmenter,
@@ -195,6 +199,7 @@ impl Driver {
         Self {
             id,
             turns: Turns::new(turn_settings(&settings, &options)),
+            effects: VecDeque::new(),
             resampler: None,
             framer: Framer::new(),
             segmenter,
@@ -347,10 +352,14 @@ impl Driver {
 
     // ------------------------------------------------------------ the turn machine
 
-    /// Feeds the machine and does what it says.
+    /// Feeds the machine and does what it says, in its order: an effect may feed it again (a decode that is answered at
+    /// once), and what comes of that comes after the effects before it.
     fn step(&mut self, input: Input) {
-        for effect in self.turns.handle(Instant::now(), input) {
+        let performing = !self.effects.is_empty();
+        self.effects.extend(self.turns.handle(Instant::now(), input));
+        while let Some(effect) = self.effects.front().cloned().filter(|_| !performing) {
             self.perform(effect);
+            self.effects.pop_front();
         }
     }
 
@@ -406,39 +415,5 @@ impl Driver {
             self.clocks.pop_front();
         }
         self.clocks.push_back(clock);
-    }
-}
-
-fn turn_settings(settings: &DriverSettings, options: &SessionOptions) -> TurnSettings {
-    let converse = options.mode == Mode::Converse;
-    let interruption = settings.interruption.clone();
-    match options.turn_detection {
-        TurnDetection::Voice { soft_silence_ms, silence_ms, adaptive, interrupt, respond, .. } => TurnSettings {
-            soft_silence_ms: soft_silence_ms.min(silence_ms),
-            silence_ms,
-            adaptive,
-            interrupt,
-            respond: respond && converse,
-            manual: false,
-            interruption,
-        },
-        TurnDetection::Manual => TurnSettings {
-            soft_silence_ms: u32::MAX,
-            silence_ms: u32::MAX,
-            adaptive: false,
-            interrupt: Interrupt::Meant,
-            respond: converse,
-            manual: true,
-            interruption,
-        },
-    }
-}
-
-fn segment_settings(settings: &DriverSettings, options: &SessionOptions) -> SegmentSettings {
-    match options.turn_detection {
-        TurnDetection::Voice { threshold, prefix_ms, .. } => {
-            SegmentSettings { threshold, prefix_ms, ..settings.segment.clone() }
-        }
-        TurnDetection::Manual => settings.segment.clone(),
     }
 }
