@@ -16,6 +16,7 @@ mod live;
 mod looks;
 mod manners;
 mod native_socket;
+mod openai_rest;
 mod postgres;
 mod protocol_doc;
 mod recognition;

@@ -2,8 +2,8 @@
 //! are held back where a test needs to be in the middle of something.
 
 mod chat;
-mod client;
-mod fakes;
+pub mod client;
+pub mod fakes;
 mod files;
 mod jobs;
 mod refused;

@@ -1,5 +1,6 @@
 //! OpenAI's REST endpoints, below `/v1/`.
 
+pub mod chat;
 pub mod errors;
 pub mod models;
 pub mod told;
@@ -10,7 +11,7 @@ use crate::protocol::rest::work::Work;
 
 /// The routes below `/v1/`.
 pub fn router(work: Work) -> OpenApiRouter {
-    OpenApiRouter::new().merge(models::router(work))
+    OpenApiRouter::new().merge(chat::router(work.clone())).merge(models::router(work))
 }
 
 /// Whether `path` is one of OpenAI's, where failures have OpenAI's shape.

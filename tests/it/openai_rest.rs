@@ -1,0 +1,3 @@
+//! OpenAI's REST endpoints, against the real server.
+
+mod chat;
