@@ -6,7 +6,7 @@ import { after, before, test } from 'node:test';
 import { OpenAIRealtimeWS } from 'openai/realtime/ws';
 import { OpenAIRealtimeWS as BetaRealtimeWS } from 'openai/beta/realtime/ws';
 import { heard, PATIENCE, startAssistant, startStoryteller } from './servers.mjs';
-import { ANSWER, ASKED, PARAMETERS, pieces, QUESTION, said, sounds, TOOL_ANSWER, TOOL_QUESTION, TOOL_SAYS } from './speech.mjs';
+import { ANSWER, ASKED, PARAMETERS, pieces, QUESTION, RATE, said, sounds, TOOL_ANSWER, TOOL_QUESTION, TOOL_SAYS } from './speech.mjs';
 
 /** @type {Awaited<ReturnType<typeof startAssistant>>} */
 let assistant;
@@ -112,7 +112,9 @@ test('speaking stops a reply, which is then cut to what was played', PATIENCE, (
   connected(storyteller, async (call, send) => {
     send({ type: 'session.update', session });
     call.says(said('Tell me a story.'));
-    const { item_id } = await call.until('response.output_audio.delta');
+    let item_id;
+    // A second of it.
+    while (call.sound().length < 2 * RATE) ({ item_id } = await call.until('response.output_audio.delta'));
     call.says(said('Stop talking.', 0));
     await call.until('input_audio_buffer.speech_started');
     const { response } = await call.until('response.done');

@@ -5,7 +5,7 @@ from typing import Any
 
 from openai.types.realtime import RealtimeServerEvent
 from pydantic import TypeAdapter
-from speech import pieces
+from speech import pieces, seconds
 
 #: The client itself takes any event; this one refuses what does not have the documented shape.
 STRICT: TypeAdapter = TypeAdapter(RealtimeServerEvent)
@@ -88,6 +88,13 @@ class Conversation(Log):
     async def says(self, pcm: bytes) -> None:
         for piece in pieces(pcm):
             await self.connection.input_audio_buffer.append(audio=encoded(piece))
+
+    async def hears(self, least: float, kind: str = "response.output_audio.delta") -> Any:
+        """Listens until so many seconds of a reply have come; gives its last piece."""
+        while True:
+            event = await self.until(kind)
+            if seconds(self.sound(kind)) >= least:
+                return event
 
     def forget(self) -> None:
         self.events.clear()

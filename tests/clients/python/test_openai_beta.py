@@ -59,7 +59,7 @@ async def test_speaking_stops_a_reply_which_is_then_cut(storyteller):
     async with connected(storyteller) as call:
         await call.until("session.created")
         await call.says(said("Tell me a story."))
-        first = await call.until("response.audio.delta")
+        first = await call.hears(1, "response.audio.delta")
         await call.says(recording("Stop talking."))
         done = await call.until("response.done")
         assert (done.response.status, done.response.status_details.reason) == ("cancelled", "turn_detected")

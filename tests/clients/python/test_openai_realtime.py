@@ -74,7 +74,7 @@ async def test_speaking_stops_a_reply_which_is_then_cut_to_what_was_played(story
     async with connected(storyteller) as call:
         await call.connection.session.update(session=session())
         await call.says(said("Tell me a story."))
-        first = await call.until("response.output_audio.delta")
+        first = await call.hears(1)
         await call.says(recording("Stop talking."))
         await call.until("input_audio_buffer.speech_started")
         done = await call.until("response.done")
@@ -82,8 +82,6 @@ async def test_speaking_stops_a_reply_which_is_then_cut_to_what_was_played(story
         assert done.response.status == "cancelled"
         assert done.response.status_details.reason == "turn_detected"
         assert done.response.output[0].status == "incomplete"
-        sent = int(1000 * seconds(call.sound()))
-        assert sent > 400
 
         await call.connection.conversation.item.truncate(item_id=first.item_id, content_index=0, audio_end_ms=400)
         cut = await call.until("conversation.item.truncated")
@@ -102,7 +100,7 @@ async def test_a_reply_is_cancelled(storyteller):
             item={"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Tell me a story."}]}
         )
         await call.connection.response.create()
-        await call.until("response.output_audio.delta")
+        await call.hears(0.1)
         await call.connection.response.cancel()
         done = await call.until("response.done")
         assert (done.response.status, done.response.status_details.reason) == ("cancelled", "client_cancelled")
@@ -252,6 +250,8 @@ def test_the_blocking_client_interrupts(storyteller):
             connection.session.update(session=session())
             call.says(said("Tell me a story."))
             first = call.until("response.output_audio.delta")
+            while seconds(call.sound()) < 1:
+                call.until("response.output_audio.delta")
             connection.response.cancel(response_id=first.response_id)
             assert call.until("response.done").response.status == "cancelled"
             connection.conversation.item.truncate(item_id=first.item_id, content_index=0, audio_end_ms=100)
