@@ -45,7 +45,7 @@ pub fn router(work: Work) -> OpenApiRouter {
 ///
 /// # Errors
 /// The field's.
-pub(super) fn text<'t>(field: &str, text: &'t str, most: usize) -> Result<&'t str, ApiError> {
+pub fn text<'t>(field: &str, text: &'t str, most: usize) -> Result<&'t str, ApiError> {
     let trimmed = text.trim();
     let length = trimmed.chars().count();
     if length == 0 {
@@ -112,7 +112,7 @@ impl From<JobError> for ApiError {
 }
 
 /// A recording larger than `most` bytes.
-pub(super) fn too_large(most: u64) -> ApiError {
+pub fn too_large(most: u64) -> ApiError {
     let megabytes = most as f64 / f64::from(1 << 20);
     ApiError::new(
         Code::TooLarge,
