@@ -12,7 +12,7 @@ mod throttle;
 pub use self::{
     error::AccountError,
     identity::{Identity, Via},
-    secret::{SecretKey, random_password},
+    secret::{SecretKey, key_hash, random, random_password},
     service::{
         AccountSettings, Accounts, AuthMode, Invited, Known, LoggedIn, NewPerson, Profile, Signup, Visitor, Welcome,
         WishedKey,

@@ -35,7 +35,14 @@ use crate::{
         error::{ApiError, Code},
         identity,
         native::{self, routes::NativeSettings},
-        openai,
+        openai::{
+            self,
+            realtime::{
+                self,
+                routes::{Door, RealtimeSettings},
+                secrets::Secrets,
+            },
+        },
         rest::{self, admin::Admin, work::Work},
     },
 };
@@ -51,6 +58,7 @@ const MAX_JSON: usize = 1024 * 1024;
 pub struct Parts {
     pub hub: Hub,
     pub native: NativeSettings,
+    pub realtime: RealtimeSettings,
     pub accounts: Accounts,
     pub archive: Archive,
     /// Told when something about people, log-ins or keys has changed.
@@ -70,6 +78,7 @@ pub fn router(parts: Parts) -> Router {
     let Parts {
         hub,
         native,
+        realtime,
         accounts,
         archive,
         people_changed,
@@ -100,15 +109,24 @@ pub fn router(parts: Parts) -> Router {
         .layer(DefaultBodyLimit::max(MAX_JSON))
         .split_for_parts();
     let origins = native.origins.clone();
+    let secrets = Secrets::default();
+    let door = Door {
+        hub: hub.clone(),
+        settings: Arc::new(realtime),
+        secrets: secrets.clone(),
+        shutdown: shutdown.clone(),
+        sockets: sockets.clone(),
+    };
     let routes = Router::new()
         .merge(page::router(pages)) // GET / /static/{path}
         .merge(interface)
         .merge(openapi::router(openapi::with_layers(description))) // GET /api/openapi.json /api/docs/
         .layer(CompressionLayer::new().compress_when(worth_it()))
         .merge(native::routes::router(hub, native, shutdown, sockets)) // GET /ws
+        .merge(realtime::routes::router(door)) // GET /v1/realtime /realtime
         .fallback(async || manners::nothing_here())
         .method_not_allowed_fallback(async || manners::wrong_method());
-    let known = identity::layer(manners.inner(routes), accounts, origins)
+    let known = identity::layer(manners.inner(routes), accounts, origins, secrets)
         .layer(header(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
         .layer(header(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(header(header::REFERRER_POLICY, "no-referrer"))

@@ -25,6 +25,7 @@ use crate::{
     engine::Engines,
     protocol::{
         native::routes::NativeSettings,
+        openai::realtime::routes::RealtimeSettings,
         rest::{admin::Admin, work::Work},
     },
 };
@@ -103,6 +104,7 @@ pub async fn run(
     let router = router::router(Parts {
         hub: hub.clone(),
         native: native_settings(config),
+        realtime: realtime_settings(config),
         accounts: accounts.clone(),
         archive: archive.clone(),
         people_changed: archive.watch_over(hub.clone()),
@@ -196,6 +198,17 @@ fn native_settings(config: &Config) -> NativeSettings {
         keep_audio: settings.keeping.keep_audio,
         defaults,
         ..NativeSettings::default()
+    }
+}
+
+fn realtime_settings(config: &Config) -> RealtimeSettings {
+    let native = native_settings(config);
+    RealtimeSettings {
+        socket: RealtimeSettings::socket(),
+        origins: native.origins,
+        keep_audio: native.keep_audio,
+        defaults: native.defaults,
+        lasts: Duration::from_secs(u64::from(config.settings.clients.realtime_session_minutes) * 60),
     }
 }
 

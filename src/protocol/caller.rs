@@ -3,7 +3,12 @@
 use axum::{extract::FromRequestParts, http::request::Parts};
 
 use super::error::{ApiError, Code};
-use crate::{account::Identity, model::UserId, store::Scope};
+use crate::{
+    account::{Identity, Via},
+    conversation::{journal::Owner, message::Mode},
+    model::UserId,
+    store::Scope,
+};
 
 /// Somebody known; 401 for anybody else.
 #[derive(Debug, Clone)]
@@ -28,6 +33,30 @@ impl Caller {
             _ => ("this key was not made for this", "make a key with the scope it lacks, and use that"),
         };
         Err(ApiError::new(Code::Forbidden, message, hint))
+    }
+
+    /// Refuses who may not begin a session: a conversation takes all that a key can open, a dictation recognition alone.
+    ///
+    /// # Errors
+    /// [`Code::Forbidden`].
+    pub fn may_begin(&self, mode: Mode) -> Result<(), ApiError> {
+        let scopes: &[Scope] = match mode {
+            Mode::Converse => &[Scope::Asr, Scope::Llm, Scope::Tts],
+            Mode::Transcribe => &[Scope::Asr],
+        };
+        scopes.iter().try_for_each(|&scope| self.needs(scope).map(drop))
+    }
+
+    /// Whose session it will be. People with accounts choose themselves whether their sound is kept.
+    #[must_use]
+    pub fn owner(&self, keep_audio: bool) -> Owner {
+        let identity = &self.0;
+        let keep_audio = if identity.in_an_account() { identity.user.keep_audio } else { keep_audio };
+        let pass = match &identity.via {
+            Via::Open => None,
+            Via::Login { id } | Via::Key { id, .. } => Some(*id),
+        };
+        Owner { user: identity.id(), keep_audio, pass }
     }
 
     /// Refuses programs: only the person may do this.

@@ -1,7 +1,7 @@
 //! The layer that finds out who asks, and keeps other hosts' pages from asking in somebody's name.
 //!
 //! A key in `Authorization: Bearer` (a browser's WebSocket, which can set no headers, offers the subprotocol
-//! `aigolos.key.KEY`) counts before the cookie: who sends one means it. A cookie counts only for the server's own pages.
+//! `aigolos.key.KEY`, or OpenAI's `openai-insecure-api-key.KEY`) counts before the cookie: who sends one means it. A cookie counts only for the server's own pages.
 
 use std::sync::Arc;
 
@@ -15,23 +15,35 @@ use axum::{
 use super::{
     cookie,
     error::{ApiError, Code},
+    openai::realtime::{
+        routes::opens,
+        secrets::{Secrets, Start},
+    },
     origin::{self, Origins, Source},
 };
-use crate::account::{Accounts, Identity};
+use crate::{
+    account::{Accounts, Identity},
+    model::UnixMs,
+};
 
 /// How the subprotocol begins that carries a key.
 const KEY_PROTOCOL: &str = "aigolos.key.";
+/// The same for clients of OpenAI.
+const OPENAI_KEY_PROTOCOL: &str = "openai-insecure-api-key.";
+/// Where clients of OpenAI's protocols on Azure put it.
+const OPENAI_KEY_HEADER: &str = "api-key";
 
 /// What the layer needs.
 #[derive(Clone)]
 struct Door {
     accounts: Accounts,
     origins: Arc<Origins>,
+    secrets: Secrets,
 }
 
 /// Puts the layer around `router`.
-pub fn layer(router: axum::Router, accounts: Accounts, origins: Origins) -> axum::Router {
-    let door = Door { accounts, origins: Arc::new(origins) };
+pub fn layer(router: axum::Router, accounts: Accounts, origins: Origins, secrets: Secrets) -> axum::Router {
+    let door = Door { accounts, origins: Arc::new(origins), secrets };
     router.layer(middleware::from_fn_with_state(door, identify))
 }
 
@@ -41,7 +53,9 @@ async fn identify(State(door): State<Door>, mut request: Request, next: Next) ->
     if path.starts_with("/static/") || path.starts_with("/api/health/") {
         return next.run(request).await;
     }
-    let machine = path.starts_with("/api/") || path == "/ws" || path.starts_with("/v1/");
+    let openai = path.starts_with("/v1/") || path.starts_with("/realtime");
+    let machine = path.starts_with("/api/") || path == "/ws" || openai;
+    let asks = Asks { machine, openai, session: opens(path) };
     // To somebody unknown these would only show the way to the log-in, which is no way while nobody can be known.
     let personal = path == "/" || path.starts_with("/app/");
     let source = door.origins.source(request.headers());
@@ -50,10 +64,17 @@ async fn identify(State(door): State<Door>, mut request: Request, next: Next) ->
         return origin::refused().into_response();
     }
     if door.accounts.open() {
+        if let Ok(Credential::Secret(_, start)) = credential(&door, request.headers(), asks) {
+            request.extensions_mut().insert(start);
+        }
         request.extensions_mut().insert(door.accounts.local().await);
         return next.run(request).await;
     }
-    let found = match credential(&door, request.headers(), machine) {
+    let found = match credential(&door, request.headers(), asks) {
+        Ok(Credential::Secret(identity, start)) => {
+            request.extensions_mut().insert(start);
+            Ok(Some(Found { identity, cookie: None }))
+        }
         Ok(Credential::Cookie(_)) if !safe && source != Source::Own => return unsaid().into_response(),
         Ok(Credential::Cookie(_)) if matches!(source, Source::Allowed | Source::Foreign) => Ok(None),
         Ok(Credential::Cookie(token)) => by_cookie(&door.accounts, token).await,
@@ -84,6 +105,19 @@ enum Credential {
     None,
     Cookie(String),
     Key(String),
+    /// A secret made for one kind of session.
+    Secret(Identity, Start),
+}
+
+/// What is asked for, by its path.
+#[derive(Clone, Copy)]
+struct Asks {
+    /// A program's door.
+    machine: bool,
+    /// A door of OpenAI's protocols.
+    openai: bool,
+    /// The one that secrets open.
+    session: bool,
 }
 
 /// Who asks; `cookie`: what to send again, since its end was put off.
@@ -93,16 +127,24 @@ struct Found {
 }
 
 /// A page's request may carry what a proxy wants, so keys are looked for where programs ask.
-fn credential(door: &Door, headers: &HeaderMap, machine: bool) -> Result<Credential, ApiError> {
-    if machine {
-        if let Some(key) = bearer(headers)? {
-            return Ok(Credential::Key(key));
-        }
-        if let Some(key) = key_protocol(headers) {
-            return Ok(Credential::Key(key));
-        }
+fn credential(door: &Door, headers: &HeaderMap, asks: Asks) -> Result<Credential, ApiError> {
+    let key = if asks.machine { key(headers, asks.openai)? } else { None };
+    let Some(key) = key else {
+        return Ok(cookie::token(door.accounts.settings(), headers).map_or(Credential::None, Credential::Cookie));
+    };
+    let secret = asks.session.then(|| door.secrets.find(&key, UnixMs::now())).flatten();
+    Ok(secret.map_or(Credential::Key(key), |(identity, start)| Credential::Secret(identity, start)))
+}
+
+fn key(headers: &HeaderMap, openai: bool) -> Result<Option<String>, ApiError> {
+    if let Some(key) = bearer(headers)? {
+        return Ok(Some(key));
     }
-    Ok(cookie::token(door.accounts.settings(), headers).map_or(Credential::None, Credential::Cookie))
+    if !openai {
+        return Ok(key_protocol(headers, KEY_PROTOCOL));
+    }
+    let header = headers.get(OPENAI_KEY_HEADER).and_then(|value| value.to_str().ok()).map(|key| key.trim().to_owned());
+    Ok(header.or_else(|| key_protocol(headers, OPENAI_KEY_PROTOCOL)).or_else(|| key_protocol(headers, KEY_PROTOCOL)))
 }
 
 /// The key in `Authorization: Bearer`. Another scheme is for somebody else, such as a proxy in front.
@@ -120,12 +162,9 @@ fn bearer(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
     if key.is_empty() || key.contains(char::is_whitespace) { Err(malformed()) } else { Ok(Some(key.to_owned())) }
 }
 
-fn key_protocol(headers: &HeaderMap) -> Option<String> {
+fn key_protocol(headers: &HeaderMap, prefix: &str) -> Option<String> {
     let offered = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|value| value.to_str().ok());
-    offered
-        .flat_map(|value| value.split(','))
-        .find_map(|name| name.trim().strip_prefix(KEY_PROTOCOL))
-        .map(str::to_owned)
+    offered.flat_map(|value| value.split(',')).find_map(|name| name.trim().strip_prefix(prefix)).map(str::to_owned)
 }
 
 /// A cookie that has run out is nobody's, no fault: the page leads to the log-in.

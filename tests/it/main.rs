@@ -19,6 +19,7 @@ mod native_socket;
 mod openai_rest;
 mod postgres;
 mod protocol_doc;
+mod realtime;
 mod recognition;
 mod redis;
 mod sessions;

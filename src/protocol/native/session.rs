@@ -20,19 +20,17 @@ use super::{
     wire::{ClientEvent, Incoming, ServerEvent},
 };
 use crate::{
-    account::{Identity, Via},
+    account::Identity,
     audio::Encoding,
     conversation::{
         hub::{Attachment, Hub},
-        journal::Owner,
-        message::{CloseReason, Mode},
+        message::CloseReason,
     },
     protocol::{
         caller::Caller,
         error::{ApiError, Code, ErrorEvent},
         socket::{self, Reader, Received, WriteError, Writer, close},
     },
-    store::Scope,
 };
 
 /// How long each of the last words to a socket may take.
@@ -141,16 +139,6 @@ async fn open(
     }
 }
 
-/// A conversation takes all that a key can open, a dictation recognition alone.
-fn may(identity: &Identity, mode: Mode) -> Result<(), ApiError> {
-    let scopes: &[Scope] = match mode {
-        Mode::Converse => &[Scope::Asr, Scope::Llm, Scope::Tts],
-        Mode::Transcribe => &[Scope::Asr],
-    };
-    let caller = Caller(identity.clone());
-    scopes.iter().try_for_each(|&scope| caller.needs(scope).map(drop))
-}
-
 fn not_started() -> ApiError {
     ApiError::new(Code::NotStarted, "there is no session yet", "send session.start first")
 }
@@ -192,13 +180,14 @@ impl Session {
             max_text_chars: server.settings.max_text_chars,
         };
         let start = translate::start(*event, &offer)?;
-        let owner = owner(identity, server.settings.keep_audio);
+        let caller = Caller(identity.clone());
+        let owner = caller.owner(server.settings.keep_audio);
         let attachment = if let Some(resume) = start.resume {
             let attachment = server.hub.resume(owner.user, resume.session_id, resume.last_seq)?;
-            may(identity, attachment.options().mode)?;
+            caller.may_begin(attachment.options().mode)?;
             attachment
         } else {
-            may(identity, start.options.mode)?;
+            caller.may_begin(start.options.mode)?;
             server.hub.start(owner, start.options, start.conversation).await?
         };
         Ok(Self { attachment, input: start.input, output: start.output, offer })
@@ -295,14 +284,4 @@ async fn say_goodbye(server: &Server, ending: Ending, attachment: Attachment, re
 async fn write(writer: &mut Writer, event: &ServerEvent, patience: Duration) -> Result<(), WriteError> {
     let text = serde_json::to_string(event).expect("events are structs of strings, numbers and lists");
     writer.write(Message::Text(text.into()), patience).await
-}
-
-/// Whose session it will be. People with accounts choose themselves whether their sound is kept.
-fn owner(identity: &Identity, keep_audio: bool) -> Owner {
-    let keep_audio = if identity.in_an_account() { identity.user.keep_audio } else { keep_audio };
-    let pass = match &identity.via {
-        Via::Open => None,
-        Via::Login { id } | Via::Key { id, .. } => Some(*id),
-    };
-    Owner { user: identity.id(), keep_audio, pass }
 }
