@@ -1,5 +1,7 @@
 //! Any server that speaks OpenAI's chat completions: vLLM, llama.cpp, LM Studio and others.
 
+mod wire;
+
 use std::{
     fmt,
     sync::{
@@ -11,17 +13,14 @@ use std::{
 
 use futures::future::BoxFuture;
 use reqwest::{Client, RequestBuilder, StatusCode, Url};
-use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::{
-    ChatModel, ChatRequest, ChatStream, EngineError, EngineInfo, StopCause, ToolChoice,
-    calls::{self, Piece},
+    ChatModel, ChatRequest, ChatStream, EngineError, EngineInfo, ToolChoice,
     chat::ChatSettingsError,
     streaming::{self, BadLine, Dialect, Patience, Refusal, Told},
 };
-use crate::model::{Message, Role, ToolCall};
 
 /// How long a look for the health report may take.
 const PROBE: Duration = Duration::from_millis(1_500);
@@ -186,7 +185,7 @@ impl Dialect for Server {
         let with_tools = !self.toolless.load(Ordering::Relaxed);
         let mut body = json!({
             "model": self.settings.model,
-            "messages": alternating(&chat.messages, with_tools),
+            "messages": wire::alternating(&chat.messages, with_tools),
             "stream": true,
             "max_tokens": chat.max_tokens.unwrap_or(self.settings.max_tokens),
         });
@@ -272,31 +271,7 @@ impl Dialect for Server {
         if let Some(message) = error_message(&value) {
             return Err(BadLine::Error(message));
         }
-        let chunk: Chunk = serde_json::from_value(value).map_err(unreadable)?;
-        for choice in chunk.choices.into_iter().flatten().filter(|choice| choice.index == 0) {
-            let delta = choice.delta.unwrap_or_default();
-            told.text.push_str(delta.content.as_deref().unwrap_or_default());
-            told.calls.extend(delta.tool_calls.into_iter().flatten().map(|called| {
-                let function = called.function.unwrap_or_default();
-                let arguments = match function.arguments {
-                    Value::Null => String::new(),
-                    Value::String(text) => text,
-                    // Some servers send the object itself.
-                    whole => whole.to_string(),
-                };
-                Piece { index: called.index, id: called.id, name: function.name, arguments, whole: false }
-            }));
-            if let Some(reason) = choice.finish_reason {
-                told.finished = true;
-                if reason == "length" {
-                    told.stop = StopCause::Length;
-                }
-            }
-        }
-        if let Some(usage) = chunk.usage {
-            told.prompt_tokens = usage.prompt_tokens;
-            told.reply_tokens = usage.completion_tokens;
-        }
+        serde_json::from_value::<wire::Chunk>(value).map_err(unreadable)?.tell(told);
         Ok(())
     }
 
@@ -304,46 +279,6 @@ impl Dialect for Server {
         *self.problem.lock().unwrap_or_else(PoisonError::into_inner) =
             outcome.err().map(|error| format!("{error}; {}", error.hint()));
     }
-}
-
-#[derive(Deserialize)]
-struct Chunk {
-    choices: Option<Vec<Choice>>,
-    usage: Option<Usage>,
-}
-
-#[derive(Deserialize)]
-struct Choice {
-    #[serde(default)]
-    index: u32,
-    delta: Option<Delta>,
-    finish_reason: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-struct Delta {
-    content: Option<String>,
-    tool_calls: Option<Vec<Called>>,
-}
-
-#[derive(Deserialize)]
-struct Called {
-    index: Option<u32>,
-    id: Option<String>,
-    function: Option<Function>,
-}
-
-#[derive(Default, Deserialize)]
-struct Function {
-    name: Option<String>,
-    #[serde(default)]
-    arguments: Value,
-}
-
-#[derive(Deserialize)]
-struct Usage {
-    prompt_tokens: Option<u32>,
-    completion_tokens: Option<u32>,
 }
 
 /// The message of `{"error": {"message": ...}}`, `{"error": "..."}` or `{"object": "error", "message": ...}`.
@@ -362,56 +297,6 @@ fn knows_no_tools(status: StatusCode, message: &str) -> bool {
     let message = message.to_lowercase();
     let refused = status.is_client_error() || status.is_server_error();
     refused && message.contains("tool") && ["requires", "support"].iter().any(|word| message.contains(word))
-}
-
-/// Roles in turn, as many chat templates demand: a turn without a reply is joined to the next, system prompts come
-/// first as one, and a conversation begins with the person. What came out of calls stays behind them; without
-/// functions it is told as the person's words.
-fn alternating(messages: &[Message], with_tools: bool) -> Vec<Value> {
-    let messages = calls::paired(messages);
-    let mut joined: Vec<Message> = Vec::with_capacity(messages.len());
-    for mut message in messages {
-        if !with_tools {
-            message.calls.clear();
-            message.call_id = None;
-            if message.role == Role::Tool {
-                message.role = Role::User;
-            } else if message.role == Role::Assistant && message.content.is_empty() {
-                continue;
-            }
-        }
-        match joined.last_mut() {
-            Some(last) if last.role == message.role && message.role != Role::Tool && last.calls.is_empty() => {
-                if !last.content.is_empty() {
-                    last.content.push('\n');
-                }
-                last.content.push_str(&message.content);
-                last.calls = message.calls;
-            }
-            last => {
-                if message.role == Role::Assistant && last.is_none_or(|last| last.role == Role::System) {
-                    joined.push(Message::new(Role::User, "…"));
-                }
-                joined.push(message);
-            }
-        }
-    }
-    joined.iter().map(sent).collect()
-}
-
-fn sent(message: &Message) -> Value {
-    let mut sent = json!({"role": message.role, "content": message.content});
-    if !message.calls.is_empty() {
-        let call = |call: &ToolCall| {
-            let function = json!({"name": call.name, "arguments": call.arguments});
-            json!({"id": call.id, "type": "function", "function": function})
-        };
-        sent["tool_calls"] = message.calls.iter().map(call).collect();
-    }
-    if let Some(id) = &message.call_id {
-        sent["tool_call_id"] = json!(id);
-    }
-    sent
 }
 
 #[cfg(test)]

@@ -1,5 +1,8 @@
-use super::*;
-use crate::engine::Tool;
+use super::{wire::alternating, *};
+use crate::{
+    engine::{StopCause, Tool, calls::Piece},
+    model::{Message, Role, ToolCall},
+};
 
 fn server(base_url: &str) -> OpenAiChat {
     let settings =
