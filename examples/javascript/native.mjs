@@ -23,7 +23,6 @@ const socket = new WebSocket(values.url, ['aigolos.v1'], { headers: key ? { Auth
 
 /** @type {Buffer[]} */
 const answer = [];
-let microphone;
 
 socket.on('open', () => {
   // Text frames are events, binary frames are sound. Tell what will be sent and what should come back.
@@ -31,13 +30,11 @@ socket.on('open', () => {
   const output = { encoding: 'pcm_s16le', sample_rate: 24000 };
   socket.send(JSON.stringify({ type: 'session.start', mode: 'converse', audio, output }));
 
-  // Send the recording as a microphone would, and then silence, by which the server knows that the question is over.
+  // A microphone sends 20 ms every 20 ms; a recording may be sent as fast as it goes. The second of silence at the end says that
+  // the question is over.
+  const speech = Buffer.concat([pcm, Buffer.alloc(2 * rate)]);
   const size = Math.floor(rate / 50) * 2; // 20 ms of 16-bit samples
-  let at = 0;
-  microphone = setInterval(() => {
-    socket.send(at < pcm.length ? pcm.subarray(at, at + size) : Buffer.alloc(size));
-    at += size;
-  }, 20);
+  for (let at = 0; at < speech.length; at += size) socket.send(speech.subarray(at, at + size));
 });
 
 socket.on('message', (message, isBinary) => {
@@ -53,7 +50,6 @@ socket.on('message', (message, isBinary) => {
     const sound = Buffer.concat(answer);
     writeWav(values.output, sound, 24000);
     console.log(`saved:      ${values.output}, ${(sound.length / 48000).toFixed(1)} s`);
-    clearInterval(microphone);
     socket.send(JSON.stringify({ type: 'session.end' })); // the server says good-bye and closes
   }
   if (event.type === 'error') fail(`${event.message} (${event.hint})`);

@@ -39,7 +39,12 @@ async def main() -> None:
             "output": {"encoding": "pcm_s16le", "sample_rate": 24000},
         }
         await socket.send(json.dumps(start))
-        microphone = asyncio.create_task(speak(socket, speech, rate))
+        # A microphone sends 20 ms every 20 ms; a recording may be sent as fast as it goes. The second of silence at the end says
+        # that the question is over.
+        speech += bytes(2 * rate)
+        piece = rate // 50 * 2  # 20 ms of 16-bit samples
+        for at in range(0, len(speech), piece):
+            await socket.send(speech[at : at + piece])
 
         answer = bytearray()
         async for message in socket:
@@ -57,24 +62,12 @@ async def main() -> None:
                     break
                 case "error":
                     raise SystemExit(f"{event['message']} ({event.get('hint')})")
-        microphone.cancel()
         await socket.send(json.dumps({"type": "session.end"}))
 
     with wave.open(options.output, "wb") as file:
         file.setparams((1, 2, 24000, 0, "NONE", ""))
         file.writeframes(answer)
     print(f"saved:      {options.output}, {len(answer) / 48000:.1f} s")
-
-
-async def speak(socket: websockets.ClientConnection, speech: bytes, rate: int) -> None:
-    """Sends the recording as a microphone would, and then silence, by which the server knows that the question is over."""
-    piece = rate // 50 * 2  # 20 ms of 16-bit samples
-    for at in range(0, len(speech), piece):
-        await socket.send(speech[at : at + piece])
-        await asyncio.sleep(0.02)
-    while True:
-        await socket.send(bytes(piece))
-        await asyncio.sleep(0.02)
 
 
 asyncio.run(main())

@@ -100,7 +100,7 @@ test('a spoken question gets into the history with its answer', PATIENCE, () =>
     assert.deepEqual(call.errors, []);
     const sound = Buffer.concat(call.sound);
     sounds(sound);
-    assert.ok((await heard(assistant.openai, sound)).includes(ANSWER));
+    assert.ok((await heard(assistant.openai, sound)).includes(ASKED));
   }));
 
 test('speaking interrupts, and what was not heard is cut', PATIENCE, () =>

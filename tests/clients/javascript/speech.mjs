@@ -7,7 +7,7 @@ import { execFileSync } from 'node:child_process';
 export const RATE = 24_000;
 
 export const QUESTION = 'What is five plus seven?';
-/** In every transcript of it, and in every answer to it. */
+/** In every transcript of it and in what is heard of the answer, which repeats it; and only in the answer's text. */
 export const [ASKED, ANSWER] = ['five plus seven', 'twelve'];
 
 /** What calls the tool `get_weather`, what the tool says, and a word of it in the answer. */

@@ -11,7 +11,7 @@ import wave
 RATE = 24_000
 
 QUESTION = "What is five plus seven?"
-#: In every transcript of it, and in every answer to it.
+#: In every transcript of it and in what is heard of the answer, which repeats it; and only in the answer's text.
 ASKED, ANSWER = "five plus seven", "twelve"
 
 

@@ -52,7 +52,7 @@ async def test_a_spoken_question_is_answered_with_the_older_names(server, heard)
     newer = ("response.output_audio", "response.output_text", "conversation.item.added", "conversation.item.done")
     assert not [kind for kind in call.kinds() if kind.startswith(newer)], "one set of names for a connection"
     sounds(call.sound("response.audio.delta"))
-    assert ANSWER in heard(call.sound("response.audio.delta"))
+    assert ASKED in heard(call.sound("response.audio.delta"))
 
 
 async def test_speaking_stops_a_reply_which_is_then_cut(storyteller):

@@ -63,7 +63,7 @@ def test_text_is_spoken_in_every_format(client, heard):
         if name == "pcm":
             sounds(spoken.content)
             file = ("answer.wav", wav(spoken.content))
-        assert ANSWER in client.audio.transcriptions.create(file=file, model="whisper-1").text.lower(), name
+        assert ASKED in client.audio.transcriptions.create(file=file, model="whisper-1").text.lower(), name
 
 
 def test_mp3_is_what_one_gets_unasked(client):
@@ -84,7 +84,7 @@ def test_speech_is_streamed(client, heard):
     ) as spoken:
         pcm = b"".join(spoken.iter_bytes())
     sounds(pcm)
-    assert ANSWER in heard(pcm)
+    assert ASKED in heard(pcm)
     with client.audio.speech.with_streaming_response.create(
         model="tts-1", voice="alloy", input=ANSWER_TEXT, response_format="wav", stream_format="audio"
     ) as spoken:

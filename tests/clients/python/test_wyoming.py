@@ -100,7 +100,7 @@ async def test_text_is_spoken(server, heard):
         assert AudioStart.is_type(events[0].type)
         pcm, rate = sound(events)
         sounds(pcm, rate)
-        assert ANSWER in heard(pcm, rate)
+        assert ASKED in heard(pcm, rate)
 
 
 async def test_text_that_comes_in_pieces_is_spoken_once(server, heard):
@@ -118,7 +118,7 @@ async def test_text_that_comes_in_pieces_is_spoken_once(server, heard):
         pcm, again = sound(events)
         assert again == rate
         assert seconds(pcm, rate) == pytest.approx(seconds(whole, rate), rel=0.35), "neither twice nor half"
-        assert ANSWER in heard(pcm, rate)
+        assert ASKED in heard(pcm, rate)
 
 
 async def test_what_it_does_not_know_does_no_harm(server):
