@@ -66,6 +66,8 @@ pub struct Config {
     pub settings: Settings,
     /// Where to listen.
     pub bind: SocketAddr,
+    /// Where to listen for Wyoming clients.
+    pub wyoming: Option<SocketAddr>,
     lines: Vec<Line>,
 }
 
@@ -128,12 +130,11 @@ impl Config {
     }
 
     fn check(settings: Settings, lines: Vec<Line>) -> Result<Self, ConfigError> {
-        let bind = settings.bind.to_socket_addrs().ok().and_then(|mut found| found.next()).ok_or_else(|| {
-            ConfigError::new(format!(
-                "error: BIND is not an address with a port: {}\nhint: 127.0.0.1:8080",
-                settings.bind
-            ))
-        })?;
+        let bind = address("BIND", &settings.bind, "127.0.0.1:8080")?;
+        let wyoming = match settings.clients.wyoming_bind.as_str() {
+            "" => None,
+            there => Some(address("WYOMING_BIND", there, "127.0.0.1:10300, or 0.0.0.0:10300 for all of the network")?),
+        };
         if !bind.ip().is_loopback() && !settings.open_to_network && settings.keeping.auth_mode != "required" {
             return Err(ConfigError::new(format!(
                 "error: BIND={bind} would let anyone who reaches this machine use the server\nhint: AUTH_MODE=required asks for accounts; or bind 127.0.0.1 behind a reverse proxy, or say OPEN_TO_NETWORK=true"
@@ -155,7 +156,7 @@ impl Config {
                 "error: one of TLS_CERT and TLS_KEY is missing\nhint: set both, or neither; `aigolos dev-cert` makes files for both",
             ));
         }
-        Ok(Self { settings, bind, lines })
+        Ok(Self { settings, bind, wyoming, lines })
     }
 
     /// How addresses of this server begin.
@@ -175,6 +176,13 @@ impl Config {
         }
         text
     }
+}
+
+fn address(setting: &str, text: &str, example: &str) -> Result<SocketAddr, ConfigError> {
+    let found = text.to_socket_addrs().ok().and_then(|mut found| found.next());
+    found.ok_or_else(|| {
+        ConfigError::new(format!("error: {setting} is not an address with a port: {text}\nhint: {example}"))
+    })
 }
 
 /// The names of all settings, as environment variables.
@@ -274,6 +282,7 @@ mod tests {
             ("aigolos --ollama-base-url localhost:11434", "OLLAMA_BASE_URL"),
             ("aigolos --vad-engine silero", "vad-engine"),
             ("aigolos --tls-cert cert.pem", "TLS_KEY"),
+            ("aigolos --wyoming-bind 10300", "WYOMING_BIND"),
             ("aigolos --tls-key key.pem", "TLS_CERT"),
         ] {
             let error = parse(line).expect_err(line).to_string();

@@ -18,6 +18,7 @@ mod settings;
 mod telemetry;
 mod tls;
 mod watch;
+mod wyoming;
 
 use std::process::ExitCode;
 

@@ -13,6 +13,7 @@ use super::{
     engines, keeping, listen,
     router::{self, Parts},
     tls::{self, Tls},
+    wyoming,
 };
 use crate::{
     conversation::{
@@ -36,6 +37,8 @@ const DRAIN: Duration = Duration::from_secs(10);
 /// A server that is up: where it listens, and its sessions.
 pub struct Server {
     pub address: SocketAddr,
+    /// Where Wyoming clients connect, if they may.
+    pub wyoming: Option<SocketAddr>,
     pub hub: Hub,
 }
 
@@ -57,6 +60,9 @@ pub async fn serve(config: Config) -> Result<ExitCode, Box<dyn std::error::Error
     })?;
     run(&config, engines, listener, stop_signal(), |server| {
         println!("aigolos is listening; open {}://{}", config.scheme(), server.address);
+        if let Some(address) = server.wyoming {
+            println!("Wyoming clients connect to tcp://{address}");
+        }
     })
     .await?;
     Ok(ExitCode::SUCCESS)
@@ -99,6 +105,8 @@ pub async fn run(
         replies: TaskTracker::new(),
     };
     let replies = work.replies.clone();
+    let wyoming =
+        wyoming::open(config, engines.clone(), hub_settings(config), native_settings(config).defaults).await?;
     let hub = Hub::new(engines, hub_settings(config), archive.journal());
     let accounts = keeping::accounts(config, store, address).map_err(io::Error::other)?;
     let router = router::router(Parts {
@@ -116,8 +124,9 @@ pub async fn run(
         shutdown: stopping.clone(),
         sockets: sockets.clone(),
     });
-    up(&Server { address, hub: hub.clone() });
+    up(&Server { address, wyoming: wyoming.as_ref().map(|door| door.address), hub: hub.clone() });
 
+    let serving_wyoming = wyoming.map(|door| tokio::spawn(door.serve(stopping.clone(), DRAIN)));
     let (told, drained) = (stopping.clone(), hub.clone());
     let shutdown = async move {
         stop.await;
@@ -129,6 +138,9 @@ pub async fn run(
         told.cancel();
     };
     listen::serve(listener, tls, router, shutdown).await;
+    if let Some(serving) = serving_wyoming {
+        let _ = serving.await; // a panic was told already
+    }
     // Upgraded sockets are not waited for there.
     sockets.close();
     let _ = tokio::time::timeout(DRAIN, sockets.wait()).await;

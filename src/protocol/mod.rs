@@ -11,5 +11,6 @@ pub mod openai;
 pub mod origin;
 pub mod rest;
 pub mod socket;
+pub mod support;
 pub mod visit;
 pub mod wyoming;

@@ -32,6 +32,8 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 /// A server in this process, with the bundled engines unless flags say otherwise; stopped when dropped.
 pub struct TestServer {
     pub address: SocketAddr,
+    /// Where Wyoming clients connect, if flags opened that door.
+    pub wyoming: Option<SocketAddr>,
     stop: Option<oneshot::Sender<()>>,
     serving: JoinHandle<std::io::Result<()>>,
     /// Its own data folder, removed with it; a server that starts in another's folder has none.
@@ -76,13 +78,19 @@ impl TestServer {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("bound");
         let (stop, stopped) = oneshot::channel::<()>();
+        let (up, is_up) = oneshot::channel();
         let serving = tokio::spawn(async move {
             let stop = async move {
                 let _ = stopped.await;
             };
-            app::run(&config, engines, listener, stop, |_| {}).await
+            let tell = |server: &app::Server| {
+                let _ = up.send(server.wyoming);
+            };
+            app::run(&config, engines, listener, stop, tell).await
         });
-        Self { address, stop: Some(stop), serving, folder: None }
+        // Other addresses are known before it is up, and its store may take its time.
+        let wyoming = if flags.contains(&"--wyoming-bind") { is_up.await.expect("it starts") } else { None };
+        Self { address, wyoming, stop: Some(stop), serving, folder: None }
     }
 
     /// Where it keeps what it writes.

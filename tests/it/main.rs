@@ -28,3 +28,4 @@ mod store_outage;
 mod store_story;
 mod tls;
 mod work;
+mod wyoming;

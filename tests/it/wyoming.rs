@@ -1,0 +1,7 @@
+//! The Wyoming door, seen by a client on the wire.
+
+mod client;
+mod discovery;
+mod hearing;
+mod manners;
+mod speaking;
