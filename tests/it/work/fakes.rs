@@ -20,6 +20,8 @@ pub struct HeldEars {
     inner: Arc<dyn Recognizer>,
     pieces: mpsc::UnboundedSender<(RecognizeRequest, Reply)>,
     pub permits: Arc<Semaphore>,
+    /// Pieces it was given.
+    pub asked: AtomicUsize,
     /// Pieces whose answer nobody waited for.
     pub dropped: Arc<AtomicUsize>,
 }
@@ -46,7 +48,7 @@ impl HeldEars {
                 }
             }
         });
-        Self { inner, pieces, permits, dropped }
+        Self { inner, pieces, permits, asked: AtomicUsize::new(0), dropped }
     }
 }
 
@@ -62,6 +64,7 @@ impl Recognizer for HeldEars {
     fn submit(&self, request: RecognizeRequest) -> Recognition {
         let (reply, answer) = oneshot::channel();
         assert!(self.pieces.send((request, reply)).is_ok(), "it listens as long as it lives");
+        self.asked.fetch_add(1, Ordering::SeqCst);
         answer
     }
 }

@@ -39,6 +39,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Fields<T> {
 /// # Errors
 /// 400, with the field that is wrong.
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refused> {
+    // A list would be taken for the fields in their order.
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        return Err(not_json().into());
+    }
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let parsed = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let (path, inner) = (error.path().to_string(), error.into_inner());
@@ -53,7 +57,6 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refused> {
                 let before = if path == "." { String::new() } else { format!("{path}.") };
                 Refused::missing(&format!("{before}{field}"), "send it")
             }
-            None if path == "." => Refused::from(ApiError::new(Code::InvalidField, problem, "send one JSON object")),
             None => Refused::value(&path, problem, "the fields are described at /api/docs/"),
         }
     })?;
@@ -62,7 +65,7 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refused> {
 }
 
 fn not_json() -> ApiError {
-    ApiError::new(Code::InvalidJson, "the body is not JSON", "send one JSON object")
+    ApiError::new(Code::InvalidJson, "the body is no JSON object", "send one, and nothing behind it")
 }
 
 #[cfg(test)]
@@ -92,8 +95,9 @@ mod tests {
             (r#"{"input": 3}"#, Some("input"), Some("invalid_value")),
             (r#"{"input": "a", "inner": {"number": "b"}}"#, Some("inner.number"), Some("invalid_value")),
             (r#"{"input": "a", "inner": {}}"#, Some("inner.number"), Some("missing_required_parameter")),
-            ("[1]", None, None),
-            ("7", None, Some("invalid_value")),
+            (r#"["a"]"#, None, None),
+            ("7", None, None),
+            ("null", None, None),
             (r#"{"input": "a"} and more"#, None, None),
             ("{", None, None),
             ("", None, None),
@@ -101,9 +105,7 @@ mod tests {
             let refused = parse::<Body>(body.as_bytes()).expect_err(body);
             let said = refused.body().error;
             assert_eq!(refused.status(), 400, "{body}");
-            if param.is_some() || code.is_some() {
-                assert_eq!((said.param.as_deref(), said.code.as_deref()), (param, code), "{body}: {}", said.message);
-            }
+            assert_eq!((said.param.as_deref(), said.code.as_deref()), (param, code), "{body}: {}", said.message);
             assert!(!said.message.contains(" line "), "{}", said.message);
         }
         assert!(parse::<Body>(br#"{"input": "a", "new": [1]}"#).is_ok());
