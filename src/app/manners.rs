@@ -114,7 +114,7 @@ async fn named(State(manners): State<Manners>, mut request: Request, next: Next)
     span.in_scope(|| tracing::debug!(http.method = %method, http.path = path, http.status = status, ms, "answered"));
     let language = response.extensions().get::<Language>().copied().unwrap_or(language);
     let error = response.extensions_mut().remove::<ApiError>();
-    if openai::rest::has(&path) {
+    if openai::has(&path) {
         openai::rest::errors::dress(&mut response, error);
     } else if let (Some(error), Some(headers)) = (&error, &reader) {
         let identity = response.extensions_mut().remove::<Identity>();
@@ -158,7 +158,7 @@ async fn in_their_language(request: Request, next: Next) -> Response {
 /// Whether it is a browser that goes to a page, not a script or a program.
 fn wants_page(request: &Request) -> bool {
     let path = request.uri().path();
-    let data = path.starts_with("/api/") || path.starts_with("/static/") || path == "/ws" || openai::rest::has(path);
+    let data = path.starts_with("/api/") || path.starts_with("/static/") || path == "/ws" || openai::has(path);
     !data && wants_html(request.headers())
 }
 
@@ -174,7 +174,7 @@ async fn counted(State(manners): State<Manners>, request: Request, next: Next) -
     let path = request.uri().path();
     let auth = path.starts_with("/api/auth/") && request.method() == Method::POST && path != "/api/auth/logout";
     let limit = if auth { manners.limit_auth } else { manners.limit };
-    let interface = path.starts_with("/api/") || openai::rest::has(path);
+    let interface = path.starts_with("/api/") || openai::has(path);
     if limit == 0 || !interface || path.starts_with("/api/health/") {
         return next.run(request).await;
     }

@@ -82,7 +82,7 @@ pub fn with_layers(mut description: utoipa::openapi::OpenApi) -> utoipa::openapi
         let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
         for operation in operations.into_iter().flatten() {
             for (status, meaning) in BY_LAYERS {
-                let (kind, schema) = if openai::rest::has(path) {
+                let (kind, schema) = if openai::has(path) {
                     ("application/json", "OpenAiError")
                 } else {
                     ("application/problem+json", "Problem")

@@ -38,7 +38,6 @@ use crate::{
         openai::{
             self,
             realtime::{
-                self,
                 routes::{Door, RealtimeSettings},
                 secrets::Secrets,
             },
@@ -123,7 +122,7 @@ pub fn router(parts: Parts) -> Router {
         .merge(openapi::router(openapi::with_layers(description))) // GET /api/openapi.json /api/docs/
         .layer(CompressionLayer::new().compress_when(worth_it()))
         .merge(native::routes::router(hub, native, shutdown, sockets)) // GET /ws
-        .merge(realtime::routes::router(door)) // GET /v1/realtime /realtime
+        .merge(openai::realtime::routes::router(door)) // GET /v1/realtime /realtime
         .fallback(async || manners::nothing_here())
         .method_not_allowed_fallback(async || manners::wrong_method());
     let known = identity::layer(manners.inner(routes), accounts, origins, secrets)

@@ -53,7 +53,7 @@ async fn identify(State(door): State<Door>, mut request: Request, next: Next) ->
     if path.starts_with("/static/") || path.starts_with("/api/health/") {
         return next.run(request).await;
     }
-    let openai = path.starts_with("/v1/") || path.starts_with("/realtime");
+    let openai = super::openai::has(path);
     let machine = path.starts_with("/api/") || path == "/ws" || openai;
     let asks = Asks { machine, openai, session: opens(path) };
     // To somebody unknown these would only show the way to the log-in, which is no way while nobody can be known.

@@ -24,9 +24,3 @@ pub fn router(work: Work) -> OpenApiRouter {
         .merge(transcriptions::router(work.clone()))
         .merge(speech::router(work))
 }
-
-/// Whether `path` is one of OpenAI's, where failures have OpenAI's shape.
-#[must_use]
-pub fn has(path: &str) -> bool {
-    path == "/v1" || path.starts_with("/v1/")
-}

@@ -3,7 +3,11 @@
 use super::{Conversation, speech::Utterance};
 use crate::{
     conversation::message::Command,
-    protocol::openai::realtime::{fault::Fault, response::Wish},
+    protocol::openai::realtime::{
+        fault::Fault,
+        response::Wish,
+        wire::server::{Body, Kind},
+    },
 };
 
 /// Answers that are waited for. More are forgotten, the oldest first: most commands are answered only if refused.
@@ -22,7 +26,14 @@ pub(super) enum What {
     Respond(Box<Wish>),
     Cancel,
     Commit,
-    Cut { item_id: String, end_ms: u32 },
+    /// A recording as an item.
+    Add {
+        item_id: String,
+    },
+    Cut {
+        item_id: String,
+        end_ms: u32,
+    },
 }
 
 impl Conversation {
@@ -69,6 +80,12 @@ impl Conversation {
             }
             // The session no longer knows the reply; the client's item is cut all the same.
             What::Cut { item_id, end_ms } => return self.cut_alone(&item_id, end_ms),
+            What::Add { item_id } => {
+                if self.items.remove(&item_id).is_some() {
+                    self.tell(Kind::ItemDeleted, Body::Named { item_id });
+                }
+                Fault::new("rate_limit_exceeded", message)
+            }
             What::Cancel => not_active(),
             What::Respond(_) if code == "already_replying" => self.already_active(),
             What::Respond(_) => Fault::new(code, message),

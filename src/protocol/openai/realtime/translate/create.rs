@@ -2,6 +2,7 @@
 
 use super::{
     Conversation,
+    ask::What,
     inward::{recording, short, unbase64},
 };
 use crate::{
@@ -26,7 +27,12 @@ const MAX_TEXT: usize = 256 * 1024;
 const MAX_PARTS: usize = 256;
 
 impl Conversation {
-    pub(super) fn create_item(&mut self, wish: &ItemWish, previous: Option<&str>) -> Result<(), Fault> {
+    pub(super) fn create_item(
+        &mut self,
+        wish: &ItemWish,
+        previous: Option<&str>,
+        event_id: Option<&String>,
+    ) -> Result<(), Fault> {
         if let Some(id) = &wish.id {
             if id.is_empty() || id.len() > MAX_ID {
                 return Err(Fault::value("item.id", format!("must have 1 to {MAX_ID} bytes")));
@@ -47,18 +53,25 @@ impl Conversation {
             }
         };
         let (content, contents) = self.read_item(wish, "item")?;
+        let id = wish.id.clone().unwrap_or_else(|| self.ids.fresh("item"));
         let mut keys = Vec::with_capacity(contents.len());
         for content in contents {
             self.last_given += 1;
             let key = ItemKey::Given(self.last_given);
-            self.commands.push(Command::Add(Box::new(NewItem { key, after, content })));
+            let speech = matches!(content, ItemContent::Speech(_));
+            let command = Command::Add(Box::new(NewItem { key, after, content }));
+            // The session takes any text, and some recordings at a time.
+            if speech {
+                self.ask(command, event_id, What::Add { item_id: id.clone() });
+            } else {
+                self.commands.push(command);
+            }
             keys.push(key);
             if after != After::All {
                 after = After::Item(key);
             }
         }
         self.begun = true;
-        let id = wish.id.clone().unwrap_or_else(|| self.ids.fresh("item"));
         let item = Item { id, keys, status: Status::Completed, content };
         let told = item.told(self.flavour);
         let previous_item_id = self.items.insert(item, place);

@@ -35,7 +35,7 @@ const PIECE_MS: u32 = 100;
 const OVERSHOOT_MS: u64 = 1_000;
 const MAX_INSTRUCTIONS: usize = 100_000;
 /// Responses beside the conversation at once.
-const MAX_BESIDE: usize = 8;
+const MAX_BESIDE: usize = 4;
 /// Items of the client's that stand in for the conversation.
 const MAX_INPUT: usize = 1_000;
 const MAX_METADATA: usize = 16;
@@ -56,7 +56,9 @@ impl Conversation {
                 self.clear();
                 Ok(())
             }
-            ClientEvent::ItemCreate(create) => self.create_item(&create.item, create.previous_item_id.as_deref()),
+            ClientEvent::ItemCreate(create) => {
+                self.create_item(&create.item, create.previous_item_id.as_deref(), event_id)
+            }
             ClientEvent::ItemRetrieve(named) => self.retrieve(&named.item_id),
             ClientEvent::ItemDelete(named) => self.delete(named.item_id),
             ClientEvent::ItemTruncate(cut) => self.truncate(cut, event_id),
