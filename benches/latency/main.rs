@@ -95,7 +95,10 @@ fn report_comparison(turns: &[(Turn, Turn)]) {
     let mut columns = [
         ("native", both.iter().map(|(native, _)| *native).collect::<Vec<_>>()),
         ("realtime", both.iter().map(|(_, realtime)| *realtime).collect()),
-        ("realtime less native, of the same utterance", both.iter().map(|(native, realtime)| realtime - native).collect()),
+        (
+            "realtime less native, of the same utterance",
+            both.iter().map(|(native, realtime)| realtime - native).collect(),
+        ),
     ];
     for (name, values) in &mut columns {
         values.sort_by(f64::total_cmp);
