@@ -42,7 +42,8 @@ pub(super) fn choose(request: &ChatRequest) -> Option<(&Tool, Value)> {
         ToolChoice::Auto => {
             let answered = &request.messages[newest.map_or(0, |at| at + 1)..];
             // Words that led to a call do not lead to another.
-            if answered.iter().any(|message| !message.calls.is_empty()) { None } else { best() }
+            let called = |message: &Message| !message.calls.is_empty() || message.role == Role::Tool;
+            if answered.iter().any(called) { None } else { best() }
         }
     }?;
     Some((tool, Filling { said, words, numbers: Heard::new(said).numbers().into_iter() }.arguments(&tool.parameters)))
@@ -319,6 +320,8 @@ mod tests {
             choose(&request).is_some()
         };
         assert!(again(&messages[..1]) && !again(&messages));
+        let forgotten = [messages[0].clone(), Message::output("a", "on")];
+        assert!(!again(&forgotten), "the call may be gone from the history, what came out of it says enough");
         messages.push(Message::new(Role::User, "Light!"));
         assert!(again(&messages));
     }
