@@ -62,6 +62,16 @@ async fn held(folder: &Path, flags: &[&str], permits: usize) -> (TestServer, Arc
     (hearing_with(folder, flags, ears.clone()).await, ears)
 }
 
+/// Waits until something was counted.
+async fn counted(count: &AtomicUsize) {
+    let some = async {
+        while count.load(Ordering::SeqCst) == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, some).await.expect("the recogniser hears of it");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn deltas_joined_are_the_text_and_come_as_it_is_heard() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -128,20 +138,27 @@ async fn who_goes_away_stops_the_work() {
         let (kind, body) = form(&[Part::File("a.opus", &file), Part::Text("stream", stream)]);
         let asking = request(&server, Method::POST, TRANSCRIPTIONS).header("content-type", kind).body(body).send();
         let asking = tokio::spawn(async move { asking.await.expect("an answer").text().await });
-        let counted = async |count: &AtomicUsize| {
-            let some = async {
-                while count.load(Ordering::SeqCst) == 0 {
-                    tokio::time::sleep(Duration::from_millis(5)).await;
-                }
-            };
-            tokio::time::timeout(PATIENCE, some).await.expect("the recogniser hears of it");
-        };
         counted(&ears.asked).await;
         assert!(!asking.is_finished(), "it is held");
         asking.abort();
         counted(&ears.dropped).await;
         server.stop().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_recording_takes_its_time() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (server, ears) = held(folder.path(), &["--request-timeout", "1"], 0).await;
+    let (kind, body) = form(&[Part::File("a.opus", &talk_opus(&SENTENCES[..1]))]);
+    let asking = request(&server, Method::POST, TRANSCRIPTIONS).header("content-type", kind).body(body).send();
+    let asking = tokio::spawn(asking);
+    counted(&ears.asked).await;
+    // The time itself is what is tried: other requests would have been given up by now.
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    ears.permits.add_permits(1_000);
+    assert_eq!(asking.await.expect("no panic").expect("an answer").status(), 200);
+    server.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use aigolos::protocol::openai::rest::{
     models::ALIASES,
-    support::{ENDPOINTS, Status},
+    support::{ENDPOINTS, FIELDS, Status},
 };
 use reqwest::Method;
 use serde_json::json;
@@ -50,6 +50,7 @@ async fn unknown_models_are_told_so_whatever_their_name_holds() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_table_of_endpoints_is_what_is_described_and_served() {
+    const OURS: [&str; 3] = ["/v1/audio/", "/v1/models", "/v1/chat/"];
     let server = TestServer::start(&[]).await;
     let answer = request(&server, Method::GET, "/api/openapi.json").send().await.expect("an answer");
     let (_, description) = json_of(answer).await;
@@ -57,7 +58,7 @@ async fn the_table_of_endpoints_is_what_is_described_and_served() {
         .as_object()
         .expect("paths")
         .iter()
-        .filter(|(path, _)| path.starts_with("/v1/audio/") || path.starts_with("/v1/models"))
+        .filter(|(path, _)| OURS.iter().any(|ours| path.starts_with(ours)))
         .flat_map(|(path, item)| {
             item.as_object().expect("an item").keys().map(move |method| format!("{} {path}", method.to_uppercase()))
         })
@@ -65,9 +66,13 @@ async fn the_table_of_endpoints_is_what_is_described_and_served() {
     let listed = ENDPOINTS.iter().filter(|endpoint| !matches!(endpoint.status, Status::No(_)));
     let listed: BTreeSet<String> = listed
         .map(|endpoint| endpoint.name.to_owned())
-        .filter(|name| name.contains(" /v1/audio/") || name.contains(" /v1/models"))
+        .filter(|name| OURS.iter().any(|ours| name.contains(ours)))
         .collect();
     assert_eq!(described, listed);
+    let chat = description["components"]["schemas"]["ChatCompletionRequest"]["properties"].as_object().expect("fields");
+    let listed = FIELDS.iter().filter(|field| field.endpoint == "POST /v1/chat/completions");
+    let listed: BTreeSet<&str> = listed.map(|field| field.name).collect();
+    assert_eq!(chat.keys().map(String::as_str).collect::<BTreeSet<_>>(), listed);
     for endpoint in ENDPOINTS.iter().filter(|endpoint| matches!(endpoint.status, Status::No(_))) {
         let (method, path) = endpoint.name.split_once(' ').expect("a method and a path");
         let answer = request(&server, method.parse().expect("a method"), path).send().await.expect("an answer");

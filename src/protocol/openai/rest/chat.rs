@@ -1,7 +1,7 @@
 //! `/v1/chat/completions`: the chat model in use, in OpenAI's words. Nothing of it is written into the history.
 
 mod answered;
-pub(super) mod asked;
+mod asked;
 
 use axum::{
     Json,

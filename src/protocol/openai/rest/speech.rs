@@ -10,6 +10,7 @@ use data_encoding::BASE64;
 use futures::{Stream, StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -138,7 +139,8 @@ pub async fn speech(
     let sound = speaking::first(speaking::begin(&work, requests(&work, &asked)?, format)).await?;
     if events {
         let tokens = asked.input.chars().count().div_ceil(CHARS_PER_TOKEN);
-        return Ok(sse::answer(told(sound, tokens), work.shutdown.clone()));
+        // It ends by itself when the server does, with a word about it.
+        return Ok(sse::answer(told(sound, tokens), CancellationToken::new()));
     }
     Ok(speaking::answer(sound, format))
 }

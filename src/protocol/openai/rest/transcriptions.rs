@@ -7,6 +7,7 @@ use axum::{
 use futures::stream;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -18,6 +19,7 @@ use super::{
 };
 use crate::{
     conversation::offline::WholeOptions,
+    engine::EngineError,
     job::{Recording, Upload},
     protocol::{
         caller::Caller,
@@ -166,7 +168,7 @@ fn events(work: &Work, recording: Recording, options: WholeOptions) -> Response 
         let heard = tokio::select! {
             heard = heard => heard,
             () = out.closed() => return,
-            () = shutdown.cancelled() => return,
+            () = shutdown.cancelled() => Err(EngineError::Closed),
         };
         let last = match heard {
             Ok(whole) => json!({"type": "transcript.text.done", "text": whole.text}),
@@ -179,7 +181,8 @@ fn events(work: &Work, recording: Recording, options: WholeOptions) -> Response 
         let _ = out.try_send(Event::default().data("[DONE]"));
     });
     let events = stream::unfold(told, async |mut told| Some((told.recv().await?, told)));
-    sse::answer(events, work.shutdown.clone())
+    // It ends by itself when the server does, with a word about it.
+    sse::answer(events, CancellationToken::new())
 }
 
 fn data(json: &Value) -> Event {
