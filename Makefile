@@ -33,6 +33,7 @@ test-browser:
 	@cargo test --workspace --locked --no-run
 	@cd tests/browser && npm ci --no-audit --no-fund --loglevel=error
 	cd tests/browser && AIGOLOS_BIN="$(abspath $(TARGET))/debug/aigolos" npm test
+	cd tests/browser && AIGOLOS_BIN="$(abspath $(TARGET))/debug/aigolos" npm run test:postgresql
 
 test-clients: ## the published clients of OpenAI's protocols and Wyoming, and the examples, against the server
 	@scripts/deps.sh test

@@ -6,52 +6,78 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-const START_MS = 30_000;
+import { databaseOf } from './postgres.mjs';
+
+/** Loading the engines takes a while on a machine that does something else too. */
+const START_MS = 120_000;
+/** How long a port may stay with whoever had it before. */
+const PORT_MS = 20_000;
+const ANSWER_MS = 10_000;
 
 export const BINARY = process.env.AIGOLOS_BIN;
 
-/** @returns {Promise<number>} */
-export async function freePort() {
-  const probe = net.createServer();
-  await new Promise((resolve) => probe.listen(0, '127.0.0.1', () => resolve(null)));
-  const address = probe.address();
-  await new Promise((resolve) => probe.close(resolve));
-  if (typeof address !== 'object' || !address) throw new Error('no port');
-  return address.port;
+/**
+ * @param {{port?: number, env?: Record<string, string>, data?: string}} [options] `port`: that of a server that stopped; else
+ *   a free one. `data`: its folder, which stays when it stops; else an empty one of its own, which goes
+ */
+export async function startServer(options = {}) {
+  const until = Date.now() + PORT_MS;
+  for (;;) {
+    const folder = options.data ?? mkdtempSync(join(tmpdir(), 'aigolos-data-'));
+    const started = await tryStart(options, folder);
+    if (typeof started !== 'string') return started;
+    if (!options.data) rmSync(folder, { recursive: true, force: true });
+    const taken = options.port && /cannot be listened on/.test(started) && Date.now() < until;
+    if (!taken) throw new Error(`the server does not start:\n${started}`);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
 }
 
 /**
- * @param {{port?: number, env?: Record<string, string>, data?: string, secure?: boolean}} [options] `data`: its folder, which
- *   stays when it stops; else an empty one of its own, which goes; `secure`: with the certificate of TEST_TLS_CERT
+ * The running server, or what one said that did not start.
+ * @param {{port?: number, env?: Record<string, string>, data?: string}} options
+ * @param {string} folder
  */
-export async function startServer({ port, env, data, secure } = {}) {
+async function tryStart({ port, env, data }, folder) {
   if (!BINARY) throw new Error('set AIGOLOS_BIN to the server under test');
-  const listen = port ?? (await freePort());
-  const folder = data ?? mkdtempSync(join(tmpdir(), 'aigolos-data-'));
-  const certificate = secure ? { TLS_CERT: process.env.TEST_TLS_CERT, TLS_KEY: process.env.TEST_TLS_KEY } : {};
+  const database = { DATABASE_URL: (await databaseOf(folder)) ?? '', POSTGRES_DB: '' };
   const child = spawn(BINARY, ['serve'], {
     cwd: folder,
-    env: { ...process.env, BIND: `127.0.0.1:${listen}`, DATA_DIR: folder, LLM_BACKEND: 'builtin', ...certificate, ...env },
+    env: { ...process.env, BIND: `127.0.0.1:${port ?? 0}`, DATA_DIR: folder, LLM_BACKEND: 'builtin', ...database, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
+  let said = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (piece) => (output = (output + piece).slice(-20_000)));
-  const exited = new Promise((resolve) => child.once('exit', resolve));
-  const url = `${secure ? 'https' : 'http'}://127.0.0.1:${listen}/`;
+  // The log may drive this line out of `output`.
+  child.stdout.on('data', (piece) => (said = said.includes('open http') ? said : (said + piece).slice(-20_000)));
+  let ended = false;
+  const exited = new Promise((resolve) => child.once('exit', resolve)).then(() => (ended = true));
+  const closed = new Promise((resolve) => child.once('close', resolve));
+  child.once('error', (error) => {
+    output += `${error}\n`;
+    ended = true;
+  });
   const until = Date.now() + START_MS;
+  let url = '';
   for (;;) {
-    if (child.exitCode !== null) throw new Error(`the server ended with ${child.exitCode}:\n${output}`);
-    const health = await fetch(new URL('api/health/', url)).catch(() => null);
+    if (ended) {
+      await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 1000))]);
+      return `it ended with ${child.exitCode ?? child.signalCode}\n${output}`;
+    }
+    url ||= said.match(/open (https?:\/\/127\.0\.0\.1:\d+)/)?.[1] ?? '';
+    const health = url ? await fetch(new URL('/api/health/', url), { signal: AbortSignal.timeout(ANSWER_MS) }).catch(() => null) : null;
     if (health?.ok) break;
     if (Date.now() > until) {
       child.kill('SIGKILL');
-      throw new Error(`the server does not answer:\n${output}`);
+      await exited;
+      return `it ${url ? `does not answer at ${url}: ${health?.status ?? 'nothing'}` : 'does not say where it listens'}\n${output}`;
     }
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   const stop = async () => {
     child.kill('SIGTERM');
-    const killer = setTimeout(() => child.kill('SIGKILL'), 5000);
+    const killer = setTimeout(() => child.kill('SIGKILL'), 20_000);
     await exited;
     clearTimeout(killer);
     if (!data) rmSync(folder, { recursive: true, force: true });
@@ -61,7 +87,7 @@ export async function startServer({ port, env, data, secure } = {}) {
     child.kill('SIGKILL');
     await exited;
   };
-  return { url, port: listen, stop, kill, output: () => output };
+  return { url: `${url}/`, port: Number(new URL(url).port), stop, kill, output: () => output };
 }
 
 /**

@@ -4,14 +4,14 @@
  */
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { openBrowser, record } from './browser.mjs';
 import { Mailbox } from './mailbox.mjs';
-import { BINARY, freePort, startServer } from './real-server.mjs';
+import { BINARY, startServer } from './real-server.mjs';
 
 const skip = BINARY ? false : 'AIGOLOS_BIN names no server';
 const folder = mkdtempSync(join(tmpdir(), 'aigolos-story-'));
@@ -46,15 +46,14 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 function story(title, { accounts, microphone }, tell) {
   test(title, { skip, timeout: 300_000 }, async () => {
     const data = mkdtempSync(join(folder, 'data-'));
-    const port = await freePort();
     /** @type {Record<string, string>} */
     const env = accounts ? { AUTH_MODE: 'required', EMAIL_BACKEND: 'file', RATE_LIMIT_AUTH: '0' } : {};
     /** @type {string[]} */
     const logs = [];
     const start = async () => {
-      server.current = await startServer({ port, env, data });
+      server.current = await startServer({ port: server.current.port, env, data });
     };
-    const server = { current: await startServer({ port, env, data }) };
+    const server = { current: await startServer({ env, data }) };
     const { page, faults, close } = await openBrowser({ microphone });
     page.setDefaultTimeout(30_000);
     /** @param {string} selector @param {RegExp} pattern */
@@ -74,6 +73,7 @@ function story(title, { accounts, microphone }, tell) {
     try {
       await tell({ page, shows, go, mail: new Mailbox(data), server, start });
       assert.deepEqual(faults, [], 'the page reported faults');
+      assert.equal(existsSync(join(data, 'aigolos.sqlite')), process.env.TEST_DATABASE !== 'postgresql', 'the database that was asked for');
     } catch (error) {
       logs.push(server.current.output());
       console.error(`the server's log:\n${logs.join('\n--- started again ---\n')}`);

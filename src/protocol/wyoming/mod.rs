@@ -12,6 +12,7 @@ mod info;
 mod serve;
 mod sound;
 mod speaking;
+mod ssml;
 pub mod support;
 pub mod wire;
 

@@ -4,6 +4,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use super::{
     hearing::primary,
+    ssml::Ssml,
     wire::{Outgoing, SynthesizeStart},
 };
 use crate::{
@@ -280,50 +281,6 @@ fn ssml(manner: &SynthesizeStart) -> Option<Ssml> {
     (manner.text_format.as_deref() == Some("ssml")).then(Ssml::default)
 }
 
-/// SSML without its marks: what is said, not how. May be cut anywhere.
-#[derive(Debug, Default)]
-struct Ssml {
-    in_mark: bool,
-    /// What follows a `&`.
-    entity: Option<String>,
-}
-
-impl Ssml {
-    fn push(&mut self, piece: &str) -> String {
-        let mut text = String::new();
-        for c in piece.chars() {
-            if self.in_mark {
-                self.in_mark = c != '>';
-            } else if c == '<' {
-                self.in_mark = true;
-                if let Some(entity) = self.entity.take() {
-                    text.extend(["&", &entity]);
-                }
-                // It may stand for a pause between words.
-                text.push(' ');
-            } else if let Some(mut entity) = self.entity.take() {
-                match (c, entity.as_str()) {
-                    (';', "lt") => text.push('<'),
-                    (';', "gt") => text.push('>'),
-                    (';', "amp") => text.push('&'),
-                    (';', "quot") => text.push('"'),
-                    (';', "apos") => text.push('\''),
-                    (c, _) if c.is_ascii_alphabetic() && entity.len() < 4 => {
-                        entity.push(c);
-                        self.entity = Some(entity);
-                    }
-                    _ => text.extend(["&", &entity, c.encode_utf8(&mut [0; 4])]),
-                }
-            } else if c == '&' {
-                self.entity = Some(String::new());
-            } else {
-                text.push(c);
-            }
-        }
-        text
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -433,17 +390,5 @@ mod tests {
         assert_eq!(ask(Some("two"), None), (some("two"), some("ru")));
         assert_eq!(ask(Some("nobody"), Some("ru_RU")), (None, some("ru")));
         assert_eq!(ask(Some("nobody"), None), (None, None));
-    }
-
-    #[test]
-    fn marks_are_not_spoken_wherever_they_are_cut() {
-        let ssml = "<speak>one &amp; <break time=\"1s\"/>two &lt; three & four</speak>";
-        for size in [1, 3, 7, 100] {
-            let mut filter = Ssml::default();
-            let pieces: Vec<char> = ssml.chars().collect();
-            let text: String =
-                pieces.chunks(size).map(|piece| filter.push(&piece.iter().collect::<String>())).collect();
-            assert_eq!(text.split_whitespace().collect::<Vec<_>>().join(" "), "one & two < three & four", "{size}");
-        }
     }
 }

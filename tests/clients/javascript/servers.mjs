@@ -10,11 +10,16 @@ export const KEY = 'none needed';
 /** How long a test may take; on a quiet machine they take seconds. */
 export const PATIENCE = { timeout: 120_000 };
 
-const bundled = { ASR_MODEL_NAME: 'nano', TTS_ENGINE: 'espeak' };
+const bundled = {
+  ASR_MODEL_NAME: 'nano',
+  TTS_ENGINE: 'espeak',
+  TLS_CERT: process.env.TEST_TLS_CERT ?? '',
+  TLS_KEY: process.env.TEST_TLS_KEY ?? '',
+};
 
 /** The bundled engines. */
 export async function startAssistant() {
-  const server = await startServer({ env: bundled, secure: true });
+  const server = await startServer({ env: bundled });
   return { ...server, openai: new OpenAI({ baseURL: `${server.url}v1`, apiKey: KEY, maxRetries: 0 }) };
 }
 
@@ -42,7 +47,7 @@ export async function startStoryteller() {
   const address = chat.address();
   const port = typeof address === 'object' && address ? address.port : 0;
   const story = { LLM_BACKEND: 'openai', LLM_BASE_URL: `http://127.0.0.1:${port}/v1`, LLM_MODEL_NAME: 'story' };
-  const server = await startServer({ env: { ...bundled, ...story }, secure: true });
+  const server = await startServer({ env: { ...bundled, ...story } });
   const stop = async () => {
     await server.stop();
     chat.closeAllConnections();
