@@ -209,6 +209,14 @@ async def test_a_transcription_session_only_writes_down(server):
         assert not [kind for kind in call.kinds() if kind.startswith("response.")]
 
 
+async def test_a_goodbye_is_answered(server):
+    async with connected(server) as call:
+        await call.until("session.created")
+        await call.connection.close()
+        # Otherwise 1006, which the client's reconnecting takes for a fault.
+        assert call.connection._connection.close_code == 1000
+
+
 async def test_a_client_secret_opens_the_session_it_was_made_for(server):
     async with openai.AsyncOpenAI(base_url=f"{server.url}/v1", api_key=KEY) as client:
         secret = await client.realtime.client_secrets.create(
