@@ -2,6 +2,7 @@
 
 mod answered;
 mod asked;
+mod stop;
 
 use axum::{
     Json,
@@ -16,10 +17,11 @@ use uuid::Uuid;
 use self::{
     answered::{Answer, ChatCompletion, Chunks, Head},
     asked::ChatCompletionRequest,
+    stop::Stop,
 };
 use super::{errors::Refused, told};
 use crate::{
-    engine::{ChatDelta, ChatStream, EngineError},
+    engine::{ChatDelta, ChatStream, EngineError, StopCause},
     model::UnixMs,
     protocol::{
         caller::Caller,
@@ -55,13 +57,15 @@ pub async fn complete(
     caller.needs(Scope::Llm)?;
     let streamed = asked.stream == Some(true);
     let with_usage = asked.stream_options.as_ref().and_then(|options| options.include_usage) == Some(true);
+    let stop = Stop::read(asked.stop.as_ref())?;
     let request = asked::request(asked)?;
     let head = Head {
         id: format!("chatcmpl-{}", Uuid::new_v4().simple()),
         created: UnixMs::now().0 / 1000,
         model: work.engines.chat.info().model,
     };
-    let mut pieces = Pieces { stream: work.engines.chat.reply(request), shutdown: work.shutdown.clone() };
+    let mut pieces =
+        Pieces { stream: work.engines.chat.reply(request), stop, over: None, shutdown: work.shutdown.clone() };
     let first = pieces.next().await?;
     if streamed {
         let chunks = Chunks::new(head, with_usage);
@@ -83,6 +87,9 @@ pub async fn complete(
 /// A reply on its way; dropped with the client's connection, which ends the model's work.
 struct Pieces {
     stream: ChatStream,
+    stop: Stop,
+    /// The end, where something is to be told before it.
+    over: Option<ChatDelta>,
     shutdown: CancellationToken,
 }
 
@@ -90,9 +97,33 @@ impl Pieces {
     /// The next piece; a stream that closes without its end was cut off.
     async fn next(&mut self) -> Result<ChatDelta, Refused> {
         let cut = || EngineError::Failed { engine: "chat", reason: "the reply was cut off".into() };
-        tokio::select! {
-            piece = self.stream.recv() => Ok(piece.unwrap_or_else(|| Err(cut()))?),
-            () = self.shutdown.cancelled() => Err(ApiError::shutting_down().into()),
+        if let Some(over) = self.over.take() {
+            return Ok(over);
+        }
+        loop {
+            let piece = tokio::select! {
+                piece = self.stream.recv() => piece.unwrap_or_else(|| Err(cut()))?,
+                () = self.shutdown.cancelled() => return Err(ApiError::shutting_down().into()),
+            };
+            let (text, over) = match piece {
+                ChatDelta::Text(text) => match self.stop.push(&text) {
+                    (text, false) => (text, None),
+                    // What the model would still have said is not waited for, nor counted.
+                    (text, true) => {
+                        let stop = StopCause::End;
+                        (text, Some(ChatDelta::Done { prompt_tokens: None, reply_tokens: None, stop }))
+                    }
+                },
+                other => (self.stop.finish(), Some(other)),
+            };
+            match (text.is_empty(), over) {
+                (true, None) => {}
+                (true, Some(over)) => return Ok(over),
+                (false, over) => {
+                    self.over = over;
+                    return Ok(ChatDelta::Text(text));
+                }
+            }
         }
     }
 }

@@ -52,9 +52,9 @@ pub struct ChatCompletionRequest {
     modalities: Option<Vec<String>>,
     /// Not supported.
     logprobs: Option<bool>,
-    /// Not supported.
+    /// A text, or up to four: the answer ends before the first of them.
     #[schema(value_type = Option<Object>)]
-    stop: Option<Value>,
+    pub stop: Option<Value>,
     /// Not supported: the older form of `tools`.
     #[schema(value_type = Option<Object>)]
     functions: Option<Value>,
@@ -166,9 +166,6 @@ fn refuse_what_cannot_be(asked: &ChatCompletionRequest) -> Result<(), Refused> {
         return Err(Refused::unsupported("logprobs", "probabilities are not known", "leave it out"));
     }
     let empty = |stop: &Value| stop.is_null() || stop.as_array().is_some_and(Vec::is_empty);
-    if asked.stop.as_ref().is_some_and(|stop| !empty(stop)) {
-        return Err(Refused::unsupported("stop", "answers cannot be stopped at words", "leave it out"));
-    }
     if asked.functions.as_ref().is_some_and(|functions| !empty(functions)) {
         return Err(Refused::unsupported("functions", "it has been replaced", "send tools"));
     }

@@ -68,7 +68,6 @@ fn what_cannot_be_done_is_refused_with_its_field() {
         ("response_format", json!({"type": "json_object"}), "response_format"),
         ("modalities", json!(["text", "audio"]), "modalities"),
         ("logprobs", json!(true), "logprobs"),
-        ("stop", json!(["."]), "stop"),
         ("functions", json!([{"name": "f"}]), "functions"),
         ("messages", json!([]), "messages"),
         ("messages", json!([{"role": "user"}]), "messages[0].content"),
