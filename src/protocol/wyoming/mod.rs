@@ -1,7 +1,7 @@
 //! The Wyoming protocol over TCP: speech to text and text to speech for Home Assistant and other clients.
 //!
-//! [`frame`] cuts a connection's bytes into frames, [`wire`] reads and writes the events in them, [`hearing`] and
-//! [`speaking`] translate those to what sessions and voices know, [`connection`] runs them for one client and [`serve`]
+//! [`frame`] cuts a connection's bytes into frames, [`wire`] reads and writes the events in them, `hearing` and
+//! `speaking` translate those to what sessions and voices know, `connection` runs them for one client and [`serve`]
 //! accepts clients. Wyoming knows no accounts: whoever reaches the port may use it, and nothing of it is kept.
 
 pub mod announce;

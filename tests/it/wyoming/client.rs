@@ -114,17 +114,16 @@ impl Client {
 
     async fn read(&mut self) -> Option<Event> {
         let mut line = Vec::new();
-        // A server that closes with something unread may reset the connection.
-        if !matches!(self.from.read_until(b'\n', &mut line).await, Ok(1..)) {
+        // A server that closes with something unread may reset the connection, at any byte.
+        if !matches!(self.from.read_until(b'\n', &mut line).await, Ok(1..)) || line.pop() != Some(b'\n') {
             return None;
         }
         let header: Value = serde_json::from_slice(&line).expect("headers are JSON");
         let mut part = async |length: &str| {
             let mut bytes = vec![0; header[length].as_u64().unwrap_or(0) as usize];
-            self.from.read_exact(&mut bytes).await.expect("all of it comes");
-            bytes
+            self.from.read_exact(&mut bytes).await.ok().map(|_| bytes)
         };
-        let (data, payload) = (part("data_length").await, part("payload_length").await);
+        let (data, payload) = (part("data_length").await?, part("payload_length").await?);
         let data = if data.is_empty() { Map::new() } else { serde_json::from_slice(&data).expect("data is JSON") };
         Some(Event { kind: header["type"].as_str().expect("a type").to_owned(), data, payload })
     }

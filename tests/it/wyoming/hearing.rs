@@ -49,9 +49,9 @@ async fn several_utterances_are_one_transcript() {
     let server = server(&[]).await;
     let mut client = Client::connect(&server).await;
     let mut samples = recording("what time is it").to_vec();
-    samples.extend([0; 16_000 * 2]);
+    samples.extend(vec![0; 16_000 * 2]);
     samples.extend(recording("tell me a story").iter());
-    samples.extend([0; 16_000 * 2]);
+    samples.extend(vec![0; 16_000 * 2]);
     client.say(&samples).await;
     let transcript = client.event("transcript").await;
     assert_eq!(words(transcript.text()), "what time is it tell me a story");
@@ -69,7 +69,7 @@ async fn text_comes_while_somebody_speaks() {
     let format = json!({"rate": 16000, "width": 2, "channels": 1, "timestamp": 5000});
     client.send("audio-start", format.clone(), &[]).await;
     let mut samples = recording("what time is it").to_vec();
-    samples.extend([0; 32_000]);
+    samples.extend(vec![0; 32_000]);
     let bytes: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
     client.send("audio-chunk", format, &bytes).await;
     // Without audio-stop.
@@ -88,7 +88,7 @@ async fn text_comes_while_somebody_speaks() {
 async fn silence_is_an_empty_transcript() {
     let server = server(&[]).await;
     let mut client = Client::connect(&server).await;
-    client.say(&[0; 16_000]).await;
+    client.say(&vec![0; 16_000]).await;
     assert_eq!(client.event("transcript").await.text(), "");
     client.event("transcript-stop").await;
     is_orderly(&client);

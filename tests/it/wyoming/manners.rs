@@ -4,7 +4,7 @@ use futures::future::join_all;
 use serde_json::{Value, json};
 
 use super::client::{Client, bytes, server};
-use crate::harness::recording;
+use crate::harness::{PATIENCE, recording};
 
 #[tokio::test]
 async fn it_says_what_it_is() {
@@ -42,7 +42,9 @@ async fn what_concerns_others_is_passed_over() {
     let mut client = Client::connect(&server).await;
     client.send("detect", json!({"names": ["hey"]}), b"payload\nwith lines\n").await;
     client.send("no-such-event", json!({}), &[0; 5000]).await;
-    client.to_both_places().await;
+    // Data in the header and beside it.
+    let both = b"{\"type\":\"ping\",\"data\":{\"text\":\"header\"},\"data_length\":17}\n{\"text\":\"beside\"}";
+    client.try_send(both).await.expect("connected");
     assert_eq!(client.event("pong").await.text(), "beside");
     assert_eq!(client.kinds(), ["pong"]);
     // Wrong data of a known event, and data that is no object: told, and the connection lives.
@@ -53,14 +55,6 @@ async fn what_concerns_others_is_passed_over() {
     client.send("ping", json!({"text": "alive"}), &[]).await;
     assert_eq!(client.event("pong").await.text(), "alive");
     server.stop().await;
-}
-
-impl Client {
-    /// A ping with data in the header and beside it.
-    async fn to_both_places(&mut self) {
-        let frame = b"{\"type\":\"ping\",\"data\":{\"text\":\"header\"},\"data_length\":17}\n{\"text\":\"beside\"}";
-        self.try_send(frame).await.expect("connected");
-    }
 }
 
 #[tokio::test]
@@ -133,14 +127,16 @@ async fn one_too_many_is_told() {
     second.closed().await;
     drop(first);
     // Its place becomes free as soon as its end is noticed.
-    loop {
-        let mut third = Client::connect(&server).await;
-        let _ = third.try_send(&bytes("ping", &json!({"text": "in"}), &[])).await;
-        match third.next().await {
-            Some(event) if event.kind == "pong" => break,
-            _ => tokio::task::yield_now().await,
+    let let_in = async {
+        loop {
+            let mut third = Client::connect(&server).await;
+            let _ = third.try_send(&bytes("ping", &json!({"text": "in"}), &[])).await;
+            if third.next().await.is_some_and(|event| event.kind == "pong") {
+                return;
+            }
         }
-    }
+    };
+    tokio::time::timeout(PATIENCE, let_in).await.expect("a place becomes free");
     server.stop().await;
 }
 
@@ -151,7 +147,7 @@ async fn a_server_that_stops_tells_what_it_understood() {
     let format = json!({"rate": 16000, "width": 2, "channels": 1});
     client.send("audio-start", format.clone(), &[]).await;
     let mut samples = recording("what time is it").to_vec();
-    samples.extend([0; 32_000]);
+    samples.extend(vec![0; 32_000]);
     let sound: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
     client.send("audio-chunk", format, &sound).await;
     client.event("transcript-chunk").await;
