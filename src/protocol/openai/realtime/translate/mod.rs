@@ -9,6 +9,8 @@ mod create;
 mod inward;
 mod reply;
 mod speech;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 

@@ -1,0 +1,1 @@
+//! Any client, any session.
