@@ -1,7 +1,7 @@
 //! docs/clients.md: its tables of what is supported are printed from the code, its versions from what the tests install.
 //! `UPDATE_DOCS=1 cargo test --test it clients_doc` writes the tables anew.
 
-use std::{fmt::Write as _, fs, io::Write as _, path::Path};
+use std::{fmt::Write as _, fs, path::Path};
 
 use aigolos::protocol::{
     openai::rest,
@@ -77,10 +77,9 @@ fn the_tables_of_what_is_supported_are_those_of_the_code() {
         "{PAGE} tells something else than the code\nhint: UPDATE_DOCS=1 cargo test --test it clients_doc"
     );
     // At once: the other tests read it meanwhile.
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
-    let mut file = tempfile::NamedTempFile::new_in(folder).expect("the folder can be written");
-    file.write_all(fresh.as_bytes()).expect("there is room");
-    file.persist(Path::new(env!("CARGO_MANIFEST_DIR")).join(PAGE)).expect("the document can be written");
+    let place = Path::new(env!("CARGO_MANIFEST_DIR")).join(PAGE);
+    let beside = place.with_extension("new");
+    fs::write(&beside, fresh).and_then(|()| fs::rename(beside, place)).expect("the document can be written");
 }
 
 #[test]
