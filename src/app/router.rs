@@ -97,17 +97,6 @@ pub fn router(parts: Parts) -> Router {
         .merge(rest::keys::router(accounts.clone())) // /api/keys/
         .merge(rest::admin_users::router(accounts.clone())) // /api/admin/users
         .layer(middleware::from_fn_with_state(people_changed, watch::poke));
-    let (interface, description) = OpenApiRouter::with_openapi(openapi::Description::openapi())
-        .merge(health::router(Health::new(hub.clone(), archive.clone(), shutdown.clone()))) // /api/health/
-        .merge(people)
-        .merge(rest::admin::router(admin)) // /api/admin/
-        .merge(rest::admin_sessions::router(hub.clone(), archive.store())) // /api/admin/sessions
-        .merge(rest::conversations::router(archive.store())) // /api/conversations/
-        .merge(openai::rest::router(work.clone())) // /v1/
-        .merge(rest::work::router(work)) // /api/asr/ /api/jobs/ /api/llm/ /api/tts/
-        .layer(DefaultBodyLimit::max(MAX_JSON))
-        .split_for_parts();
-    let origins = native.origins.clone();
     let secrets = Secrets::default();
     let door = Door {
         hub: hub.clone(),
@@ -116,6 +105,18 @@ pub fn router(parts: Parts) -> Router {
         shutdown: shutdown.clone(),
         sockets: sockets.clone(),
     };
+    let (interface, description) = OpenApiRouter::with_openapi(openapi::Description::openapi())
+        .merge(health::router(Health::new(hub.clone(), archive.clone(), shutdown.clone()))) // /api/health/
+        .merge(people)
+        .merge(rest::admin::router(admin)) // /api/admin/
+        .merge(rest::admin_sessions::router(hub.clone(), archive.store())) // /api/admin/sessions
+        .merge(rest::conversations::router(archive.store())) // /api/conversations/
+        .merge(openai::rest::router(work.clone())) // /v1/
+        .merge(openai::realtime::secrets::router(door.clone())) // /v1/realtime/client_secrets
+        .merge(rest::work::router(work)) // /api/asr/ /api/jobs/ /api/llm/ /api/tts/
+        .layer(DefaultBodyLimit::max(MAX_JSON))
+        .split_for_parts();
+    let origins = native.origins.clone();
     let routes = Router::new()
         .merge(page::router(pages)) // GET / /static/{path}
         .merge(interface)

@@ -4,7 +4,7 @@
 use std::{fmt::Write as _, fs, path::Path};
 
 use aigolos::protocol::{
-    openai::rest,
+    openai::{realtime, rest},
     support::{Direction, Status, Support},
     wyoming,
 };
@@ -56,7 +56,9 @@ fn rest_tables() -> String {
 
 /// The tables by the names of their places.
 fn printed() -> Vec<(&'static str, String)> {
-    vec![("rest", rest_tables()), ("wyoming", events(wyoming::support::EVENTS))]
+    let fields = realtime::support::FIELDS.iter().map(|field| (field.name.to_owned(), field.status));
+    let realtime = format!("{}\n{}", events(realtime::support::EVENTS), table("field, set by the client", fields));
+    vec![("realtime", realtime), ("rest", rest_tables()), ("wyoming", events(wyoming::support::EVENTS))]
 }
 
 #[test]

@@ -1,7 +1,10 @@
 //! The OpenAI Realtime protocol, over real sockets with the bundled engines.
 
+mod asked;
 mod client;
 mod doors;
+mod interrupted;
+mod keys;
 mod speech;
 
 use client::Realtime;

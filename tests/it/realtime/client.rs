@@ -152,6 +152,12 @@ impl Realtime {
         self.log.iter().filter(|event| event["type"] == kind).collect()
     }
 
+    /// The last event of `kind` so far.
+    pub fn event_so_far(&self, kind: &str) -> Value {
+        let events = self.of_kind(kind);
+        (*events.last().unwrap_or_else(|| panic!("no {kind} in {:#?}", self.kinds()))).clone()
+    }
+
     /// The pieces of `kind`, joined.
     pub fn joined(&self, kind: &str) -> String {
         self.of_kind(kind).iter().filter_map(|event| event["delta"].as_str()).collect()

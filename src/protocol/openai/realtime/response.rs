@@ -23,7 +23,7 @@ pub struct Wish {
     pub voice: String,
     pub format: Format,
     pub max_tokens: Option<u32>,
-    pub temperature: f32,
+    pub temperature: f64,
     pub metadata: Option<Map<String, Value>>,
 }
 

@@ -1,20 +1,19 @@
-//! `GET /v1/realtime` and `/realtime`: who may come in, which session they mean, and the upgrade. The secrets that let
-//! browsers in are made at the addresses below it.
+//! `GET /v1/realtime` and `/realtime`: who may come in, which session they mean, and the upgrade.
 
 use std::{sync::Arc, time::Duration};
 
 use axum::{
     Extension, Router,
-    extract::{DefaultBodyLimit, State, WebSocketUpgrade},
+    extract::{State, WebSocketUpgrade},
     http::{HeaderMap, header},
     response::Response,
-    routing::{get, post},
+    routing::get,
 };
 use serde::Deserialize;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    secrets::{self, Secrets, Start},
+    secrets::{Secrets, Start},
     session::{Opening, serve},
     session_object::{Config, Offer, SessionKind},
     wire::Flavour,
@@ -40,8 +39,6 @@ const BETA_PROTOCOL: &str = "openai-beta.realtime-v1";
 /// The one subprotocol that is ever selected: others may hold a key.
 const SUBPROTOCOL: &str = "realtime";
 const MAX_MODEL: usize = 256;
-/// The body that asks for a secret holds instructions and functions.
-const MAX_BODY: usize = 1 << 20;
 
 /// What the protocol allows.
 #[derive(Debug, Clone)]
@@ -87,14 +84,9 @@ pub fn opens(path: &str) -> bool {
     matches!(path, "/v1/realtime" | "/realtime")
 }
 
-/// The routes.
+/// The socket's addresses.
 pub fn router(door: Door) -> Router {
-    let plain = Router::new()
-        .route("/realtime", get(enter))
-        .route("/realtime/client_secrets", post(secrets::client_secret))
-        .route("/realtime/sessions", post(secrets::session))
-        .route("/realtime/transcription_sessions", post(secrets::transcription_session));
-    Router::new().nest("/v1", plain.clone()).merge(plain).layer(DefaultBodyLimit::max(MAX_BODY)).with_state(door)
+    Router::new().route("/v1/realtime", get(enter)).route("/realtime", get(enter)).with_state(door)
 }
 
 /// What stands behind the question mark; everything else is passed over.

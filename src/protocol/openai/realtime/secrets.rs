@@ -11,8 +11,10 @@ use std::{
 
 use axum::{Json, extract::State};
 use data_encoding::BASE32_NOPAD;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     fault::Fault,
@@ -28,8 +30,18 @@ use crate::{
         caller::Caller,
         error::{ApiError, Code},
         json::Body,
+        openai::rest::told,
     },
 };
+
+/// The routes.
+pub fn router(door: Door) -> OpenApiRouter {
+    OpenApiRouter::new()
+        .routes(routes!(client_secret))
+        .routes(routes!(session))
+        .routes(routes!(transcription_session))
+        .with_state(door)
+}
 
 /// How a secret begins.
 pub const PREFIX: &str = "ek_";
@@ -109,26 +121,57 @@ impl Secrets {
 }
 
 /// What asks for a secret.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
-pub(super) struct Wish {
-    expires_after: Option<ExpiresAfter>,
+pub(super) struct RealtimeSecretWish {
+    expires_after: Option<RealtimeSecretLife>,
+    /// What the session begins with, as in `session.update`: docs/realtime.md.
+    #[schema(value_type = Option<Object>)]
     session: Option<SessionWish>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// How long a secret lives.
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
-struct ExpiresAfter {
+pub(super) struct RealtimeSecretLife {
+    /// `created_at`
     anchor: Option<String>,
+    /// 10 to 7200; 600 where nothing is said.
     seconds: Option<u64>,
 }
 
+/// A secret.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct RealtimeSecret {
+    /// Begins with `ek_`; shown once.
+    value: String,
+    /// Unix seconds.
+    expires_at: i64,
+    /// The whole session in effect.
+    #[schema(value_type = Object)]
+    session: Value,
+}
+
+/// A session in the beta's spelling; in answers `client_secret` holds the secret.
+#[derive(Debug, ToSchema)]
+#[schema(value_type = Object)]
+#[expect(dead_code, reason = "it stands in the description alone")]
+pub(super) struct RealtimeSession(serde_json::Map<String, Value>);
+
 /// `POST /v1/realtime/client_secrets`.
+#[utoipa::path(
+    post,
+    path = "/v1/realtime/client_secrets",
+    tag = "openai",
+    summary = "A short-lived secret with which a browser opens a Realtime session",
+    request_body = RealtimeSecretWish,
+    responses((status = 200, body = RealtimeSecret), told::Worked)
+)]
 pub(super) async fn client_secret(
     State(door): State<Door>,
     caller: Caller,
-    Body(wish): Body<Wish>,
-) -> Result<Json<Value>, ApiError> {
+    Body(wish): Body<RealtimeSecretWish>,
+) -> Result<Json<RealtimeSecret>, ApiError> {
     let after = wish.expires_after.unwrap_or_default();
     if after.anchor.is_some_and(|anchor| anchor != "created_at") {
         return Err(ApiError::field("expires_after.anchor", "there is only created_at", "leave it out"));
@@ -140,10 +183,18 @@ pub(super) async fn client_secret(
     }
     let made = Made::of(&door, caller, SessionKind::Realtime, &wish.session.unwrap_or_default(), seconds)?;
     let session = made.session(&door, Flavour::Ga);
-    Ok(Json(json!({"value": made.value, "expires_at": made.expires, "session": session})))
+    Ok(Json(RealtimeSecret { value: made.value, expires_at: made.expires, session }))
 }
 
 /// The beta's `POST /v1/realtime/sessions`.
+#[utoipa::path(
+    post,
+    path = "/v1/realtime/sessions",
+    tag = "openai",
+    summary = "The same as clients of the beta ask for it",
+    request_body = RealtimeSession,
+    responses((status = 200, body = RealtimeSession), told::Worked)
+)]
 pub(super) async fn session(
     State(door): State<Door>,
     caller: Caller,
@@ -153,6 +204,14 @@ pub(super) async fn session(
 }
 
 /// The beta's `POST /v1/realtime/transcription_sessions`.
+#[utoipa::path(
+    post,
+    path = "/v1/realtime/transcription_sessions",
+    tag = "openai",
+    summary = "The same for sessions that only write down",
+    request_body = RealtimeSession,
+    responses((status = 200, body = RealtimeSession), told::Worked)
+)]
 pub(super) async fn transcription_session(
     State(door): State<Door>,
     caller: Caller,

@@ -9,7 +9,7 @@ use super::{
 use crate::protocol::openai::realtime::wire::Flavour;
 
 /// What the beta shows where nothing was wished.
-const BETA_TEMPERATURE: f32 = 0.8;
+const BETA_TEMPERATURE: f64 = 0.8;
 
 impl Config {
     /// `expires_at`: Unix seconds.

@@ -94,13 +94,13 @@ pub struct Config {
     pub tools: Vec<Tool>,
     pub tool_choice: ToolChoice,
     pub max_tokens: Option<u32>,
-    pub temperature: Option<f32>,
+    pub temperature: Option<f64>,
     pub input: Format,
     pub transcription: Option<Transcription>,
     pub turn_detection: Option<Vad>,
     pub output: Format,
     pub voice: String,
-    pub speed: f32,
+    pub speed: f64,
     pub kept: Kept,
 }
 

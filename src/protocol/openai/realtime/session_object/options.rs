@@ -25,7 +25,7 @@ impl Config {
             },
             language: transcription.and_then(|wish| wish.language.clone()).or_else(|| defaults.language.clone()),
             voice: respond_voice(&self.voice, offer),
-            speed: self.speed,
+            speed: self.speed as f32,
             output_rate: self.output.rate(),
             turn_detection: self.turn_detection.map_or(TurnDetection::Manual, |vad| vad.detection()),
             instructions: self.instructions.clone(),
@@ -36,7 +36,7 @@ impl Config {
             tools: self.tools.clone(),
             tool_choice: self.tool_choice.clone(),
             max_tokens: self.max_tokens,
-            temperature: self.temperature,
+            temperature: self.temperature.map(|value| value as f32),
         }
     }
 }

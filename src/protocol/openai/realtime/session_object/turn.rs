@@ -9,7 +9,7 @@ use crate::{
     protocol::openai::realtime::{fault::Fault, wire::session::TurnDetectionWish},
 };
 
-const THRESHOLD: RangeInclusive<f32> = 0.0..=1.0;
+const THRESHOLD: RangeInclusive<f64> = 0.0..=1.0;
 const PREFIX_MS: RangeInclusive<u32> = 0..=5_000;
 const SILENCE_MS: RangeInclusive<u32> = 20..=10_000;
 const IDLE_MS: RangeInclusive<u32> = 5_000..=30_000;
@@ -17,7 +17,7 @@ const IDLE_MS: RangeInclusive<u32> = 5_000..=30_000;
 const SOFT_SILENCE_MS: u32 = 200;
 /// What `semantic_vad`, which has no fields for it, hears with.
 const PREFIX_DEFAULT_MS: u32 = 300;
-const THRESHOLD_DEFAULT: f32 = 0.5;
+const THRESHOLD_DEFAULT: f64 = 0.5;
 const SILENCE_DEFAULT_MS: u32 = 500;
 
 /// How long a pause of somebody who may not have finished is waited out.
@@ -61,7 +61,7 @@ pub struct Vad {
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum VadKind {
-    Server { threshold: f32, prefix_ms: u32, silence_ms: u32, idle_ms: Option<u32> },
+    Server { threshold: f64, prefix_ms: u32, silence_ms: u32, idle_ms: Option<u32> },
     Semantic(Eagerness),
 }
 
@@ -125,7 +125,7 @@ impl Vad {
         let (respond, interrupts) = (self.create_response, self.interrupt_response);
         match self.kind {
             VadKind::Server { threshold, prefix_ms, silence_ms, idle_ms } => TurnDetection::Voice {
-                threshold,
+                threshold: threshold as f32,
                 prefix_ms,
                 soft_silence_ms: SOFT_SILENCE_MS.min(silence_ms),
                 silence_ms,
@@ -135,7 +135,7 @@ impl Vad {
                 nudge_ms: idle_ms,
             },
             VadKind::Semantic(eagerness) => TurnDetection::Voice {
-                threshold: THRESHOLD_DEFAULT,
+                threshold: THRESHOLD_DEFAULT as f32,
                 prefix_ms: PREFIX_DEFAULT_MS,
                 soft_silence_ms: SOFT_SILENCE_MS,
                 silence_ms: eagerness.silence_ms(),

@@ -18,8 +18,8 @@ const MAX_PROMPT: usize = 10_000;
 /// What is kept unread, as JSON.
 const MAX_KEPT: usize = 16_384;
 const MAX_KEYWORDS: usize = 100;
-const SPEED: RangeInclusive<f32> = 0.25..=1.5;
-const TEMPERATURE: RangeInclusive<f32> = 0.0..=2.0;
+const SPEED: RangeInclusive<f64> = 0.25..=1.5;
+const TEMPERATURE: RangeInclusive<f64> = 0.0..=2.0;
 
 /// What has happened that some changes are too late after.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -72,7 +72,7 @@ impl Conversation {
         let fault = match asked.what {
             // The voice was committed just before by itself: the item is there, and has or gets its words.
             What::Commit => {
-                let waits = |utterance: &&mut Utterance| utterance.commit == tag && utterance.turn.is_none();
+                let waits = |utterance: &&mut Utterance| utterance.commit == tag && !utterance.ended;
                 if let Some(id) = self.utterances.iter_mut().find(waits).map(|utterance| utterance.item_id.clone()) {
                     self.transcribed(&id, "", 0);
                 }

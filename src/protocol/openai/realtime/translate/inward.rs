@@ -170,7 +170,8 @@ impl Conversation {
     /// What is asked of the session, and how the response will be told.
     fn wished(&mut self, wish: &ResponseWish, beside: bool) -> Result<(Respond, Wish), Fault> {
         let mut manner = Wish { beside, metadata: metadata(wish)?, ..self.plain_wish() };
-        let mut respond = Respond { beside, temperature: wish.temperature, ..Respond::default() };
+        let mut respond =
+            Respond { beside, temperature: wish.temperature.map(|value| value as f32), ..Respond::default() };
         if let Some(wanted) = wish.output_modalities.as_ref().or(wish.modalities.as_ref()) {
             manner.speak = modalities(wanted, wish.output_modalities.is_none(), "response.output_modalities")?;
             respond.speak = Some(manner.speak);

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// What the beta shows where nothing was wished.
-const TEMPERATURE: f32 = 0.8;
+const TEMPERATURE: f64 = 0.8;
 
 impl Conversation {
     /// How a response is made that nobody asked for otherwise.

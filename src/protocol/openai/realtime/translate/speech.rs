@@ -33,6 +33,8 @@ pub(super) struct Utterance {
     /// Whether the client was told of its beginning.
     shown: bool,
     committed: bool,
+    /// The session has told its end; before that it may still forget it.
+    pub ended: bool,
     /// The client had it forgotten; the session may have committed it just before.
     cleared: bool,
     /// The transcript as far as it was told.
@@ -57,6 +59,7 @@ impl Conversation {
             commit,
             shown,
             committed: false,
+            ended: false,
             cleared: false,
             told: String::new(),
             transcribed: false,
@@ -64,15 +67,16 @@ impl Conversation {
         item_id
     }
 
-    /// The first of the client's commits that the session has not answered: this turn is its.
+    /// The first of the client's commits that the session has not answered: this turn is its, or rather than the one
+    /// before, which was forgotten.
     fn bind(&mut self, turn: TurnId) -> Option<String> {
         let waits =
-            |utterance: &&mut Utterance| utterance.committed && utterance.turn.is_none() && !utterance.transcribed;
+            |utterance: &&mut Utterance| utterance.commit.is_some() && !utterance.ended && !utterance.transcribed;
         let utterance = self.utterances.iter_mut().find(waits)?;
         utterance.turn = Some(turn);
         let id = utterance.item_id.clone();
         if let Some(item) = self.items.get_mut(&id) {
-            item.keys.push(ItemKey::Said(turn));
+            item.keys = vec![ItemKey::Said(turn)];
         }
         Some(id)
     }
@@ -94,14 +98,13 @@ impl Conversation {
 
     pub(super) fn speech_stopped(&mut self, turn: TurnId, until_ms: u64) {
         self.claimed = self.claimed.max((until_ms * TICKS).min(self.appended));
-        let known =
-            self.utterance(turn).map(|utterance| (utterance.item_id.clone(), utterance.shown, utterance.committed));
-        let (item_id, shown, committed) = match known {
-            Some(known) => known,
-            None if self.bind(turn).is_some() => return,
-            None => (self.new_utterance(Some(turn), false, None), false, false),
-        };
-        if committed {
+        if self.utterance(turn).is_none() && self.bind(turn).is_none() {
+            self.new_utterance(Some(turn), false, None);
+        }
+        let Some(utterance) = self.utterance(turn) else { return };
+        utterance.ended = true;
+        let (item_id, shown) = (utterance.item_id.clone(), utterance.shown);
+        if utterance.committed {
             return;
         }
         if shown {
@@ -114,7 +117,9 @@ impl Conversation {
         if self.config.transcription.is_none() {
             return;
         }
-        let Some(utterance) = self.utterance(turn).filter(|utterance| !utterance.transcribed) else { return };
+        // Before the client knows the item, and while the turn may not be the one it committed, its words wait.
+        let tells = |utterance: &&mut Utterance| (utterance.shown || utterance.ended) && !utterance.transcribed;
+        let Some(utterance) = self.utterance(turn).filter(tells) else { return };
         // A blank at its end may not be in the final text.
         let Some(delta) = grown(&utterance.told, stable.trim()) else { return };
         utterance.told.push_str(&delta);

@@ -28,7 +28,7 @@ pub struct ResponseWish {
     pub voice: Option<Value>,
     pub output_audio_format: Option<Value>,
     pub max_response_output_tokens: Option<Value>,
-    pub temperature: Option<f32>,
+    pub temperature: Option<f64>,
 }
 
 /// A response as the server tells it.
@@ -59,7 +59,7 @@ pub enum Manner {
         modalities: Vec<&'static str>,
         voice: String,
         output_audio_format: &'static str,
-        temperature: f32,
+        temperature: f64,
         max_output_tokens: Value,
     },
 }

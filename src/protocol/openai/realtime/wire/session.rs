@@ -40,9 +40,9 @@ pub struct SessionWish {
     pub input_audio_noise_reduction: Option<Option<Value>>,
     #[serde(deserialize_with = "nullable")]
     pub turn_detection: Option<Option<TurnDetectionWish>>,
-    pub temperature: Option<f32>,
+    pub temperature: Option<f64>,
     pub max_response_output_tokens: Option<Value>,
-    pub speed: Option<f32>,
+    pub speed: Option<f64>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -69,7 +69,7 @@ pub struct InputWish {
 pub struct OutputWish {
     pub format: Option<Value>,
     pub voice: Option<Value>,
-    pub speed: Option<f32>,
+    pub speed: Option<f64>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -90,7 +90,7 @@ pub struct TranscriptionWish {
 #[serde(default)]
 pub struct TurnDetectionWish {
     pub r#type: Option<String>,
-    pub threshold: Option<f32>,
+    pub threshold: Option<f64>,
     pub prefix_padding_ms: Option<u32>,
     pub silence_duration_ms: Option<u32>,
     pub create_response: Option<bool>,

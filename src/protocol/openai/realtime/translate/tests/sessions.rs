@@ -53,6 +53,7 @@ fn nothing_keeps_and_null_clears() {
     let input = &told["session"]["audio"]["input"];
     assert_eq!(input["turn_detection"]["silence_duration_ms"], 100, "kept");
     assert_eq!(input["turn_detection"]["prefix_padding_ms"], 90);
+    assert_eq!(input["turn_detection"]["threshold"], 0.7);
     assert_eq!(input["transcription"], json!({"model": "gpt-4o-mini-transcribe", "language": "en", "prompt": "names"}));
     assert_eq!(input["noise_reduction"], json!({"type": "near_field"}));
     assert_eq!(options(&talk).spelling.as_deref(), Some("names"));
