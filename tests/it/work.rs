@@ -2,7 +2,6 @@
 //! are held back where a test needs to be in the middle of something.
 
 mod chat;
-mod client;
 pub mod client;
 pub mod fakes;
 mod files;

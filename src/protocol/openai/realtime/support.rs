@@ -147,8 +147,8 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::protocol::support::Direction;
     use crate::protocol::openai::realtime::wire::{Flavour, client, server};
+    use crate::protocol::support::Direction;
 
     fn told(direction: Direction) -> BTreeSet<&'static str> {
         let ours = EVENTS.iter().filter(|event| event.direction == direction && !matches!(event.status, No(_)));
