@@ -131,7 +131,7 @@ pub(super) struct RealtimeSecretWish {
 }
 
 /// How long a secret lives.
-#[derive(Debug, Default, Deserialize, ToSchema)]
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub(super) struct RealtimeSecretLife {
     /// `created_at`

@@ -67,6 +67,11 @@ impl Conversation {
     }
 
     pub(super) fn refused(&mut self, code: &'static str, message: String, tag: Option<u64>) {
+        if let Some(tag) = tag {
+            while self.clearing.front().is_some_and(|clearing| *clearing <= tag) {
+                self.clearing.pop_front();
+            }
+        }
         // What nobody asked for under a name, nobody waits for.
         let Some(asked) = self.answered(tag) else { return };
         let fault = match asked.what {

@@ -57,6 +57,8 @@ pub struct Conversation {
     items: Items,
     responses: Vec<Response>,
     utterances: VecDeque<Utterance>,
+    /// Tags of the clearings that the session has not followed yet.
+    clearing: VecDeque<u64>,
     /// Commands whose answer carries their tag.
     asked: VecDeque<(u64, Asked)>,
     last_tag: u64,
@@ -91,6 +93,7 @@ impl Conversation {
             items: Items::default(),
             responses: Vec::new(),
             utterances: VecDeque::new(),
+            clearing: VecDeque::new(),
             asked: VecDeque::new(),
             last_tag: 0,
             last_given: 0,

@@ -67,30 +67,42 @@ impl Conversation {
         item_id
     }
 
-    /// The first of the client's commits that the session has not answered: this turn is its, or rather than the one
-    /// before, which was forgotten.
+    /// The first of the client's commits that the session has not answered: this turn is its.
     fn bind(&mut self, turn: TurnId) -> Option<String> {
-        let waits =
-            |utterance: &&mut Utterance| utterance.commit.is_some() && !utterance.ended && !utterance.transcribed;
-        let utterance = self.utterances.iter_mut().find(waits)?;
+        let unanswered = |utterance: &&mut Utterance| {
+            utterance.commit.is_some() && utterance.turn.is_none() && !utterance.transcribed
+        };
+        let utterance = self.utterances.iter_mut().find(unanswered)?;
         utterance.turn = Some(turn);
         let id = utterance.item_id.clone();
         if let Some(item) = self.items.get_mut(&id) {
-            item.keys = vec![ItemKey::Said(turn)];
+            item.keys.push(ItemKey::Said(turn));
         }
         Some(id)
+    }
+
+    /// Whether the session had not followed the client's oldest open clearing when it told what is heard now, and whether
+    /// a commit of before that waits for a turn.
+    fn before_clearing(&self) -> Option<bool> {
+        let clearing = *self.clearing.front()?;
+        let mut waiting = self.utterances.iter().filter(|utterance| utterance.turn.is_none() && !utterance.transcribed);
+        Some(waiting.any(|utterance| utterance.commit.is_some_and(|commit| commit < clearing)))
     }
 
     // ------------------------------------------------------------ what the session tells
 
     pub(super) fn speech_started(&mut self, turn: TurnId, at_ms: u64) {
-        if self.bind(turn).is_some() {
+        let cleared = self.before_clearing() == Some(false);
+        if !cleared && self.bind(turn).is_some() {
             return;
         }
         // What was begun and never ended was forgotten by the session.
         self.utterances.retain(|utterance| utterance.committed || utterance.turn.is_none_or(|old| old >= turn));
-        let shown = self.config.turn_detection.is_some();
+        let shown = self.config.turn_detection.is_some() && !cleared;
         let item_id = self.new_utterance(Some(turn), shown, None);
+        if let Some(utterance) = self.utterance(turn) {
+            utterance.cleared = cleared;
+        }
         if shown {
             self.tell(Kind::SpeechStarted, Body::Started { item_id, audio_start_ms: at_ms });
         }
@@ -196,6 +208,15 @@ impl Conversation {
             utterance.cleared = true;
         }
         self.commands.push(Command::Clear);
+        // Turns count from 1: refusing this shows that the session has come so far, and what it told before was of what
+        // is cleared now.
+        self.last_tag += 1;
+        if self.clearing.len() >= MAX_UTTERANCES {
+            self.clearing.pop_front();
+        }
+        self.clearing.push_back(self.last_tag);
+        let command = Box::new(Command::Cancel(Some(TurnId(0))));
+        self.commands.push(Command::Tagged { tag: self.last_tag, command });
         self.tell(Kind::Cleared, Body::Empty {});
     }
 

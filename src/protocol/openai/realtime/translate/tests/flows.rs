@@ -271,12 +271,18 @@ fn what_is_cleared_is_not_committed() {
     talk.hear(started(TURN, 300));
     let before = talk.last()["item_id"].clone();
     assert_eq!(talk.send(json!({"type": "input_audio_buffer.clear"})), ["input_audio_buffer.cleared"]);
-    assert_eq!(talk.commands.last(), Some(&Command::Clear));
+    assert!(talk.commands.contains(&Command::Clear));
+    let (tag, _) = talk.tagged();
+    let events = talk.events.len();
+    talk.hear(started(TurnId(2), 800));
+    let refused = |tag| Event::Refused { code: "nothing_to_cancel", message: String::new(), hint: String::new(), tag };
+    talk.hear(refused(Some(tag)));
+    assert_eq!(talk.events.len(), events, "what began before the session heard of it is not told");
     talk.send(json!({"type": "input_audio_buffer.commit"}));
     assert_eq!(talk.error().0, "input_audio_buffer_commit_empty");
     talk.append(1_000);
-    talk.hear(started(TurnId(2), 1_300));
-    talk.hear(stopped(TurnId(2), 1_900));
+    talk.hear(started(TurnId(3), 1_300));
+    talk.hear(stopped(TurnId(3), 1_900));
     assert_ne!(talk.last()["item"]["id"], before);
 }
 
