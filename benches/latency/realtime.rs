@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use data_encoding::BASE64;
 use futures::{SinkExt, StreamExt, stream::SplitStream};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until, timeout_at};
@@ -43,7 +43,7 @@ impl RealtimeCaller {
             }
         }
         let mouth = Mouth::open(sink, RATE, |bytes| {
-            Message::text(json!({"type": "input_audio_buffer.append", "audio": STANDARD.encode(bytes)}).to_string())
+            Message::text(json!({"type": "input_audio_buffer.append", "audio": BASE64.encode(bytes)}).to_string())
         });
         Self { events, mouth }
     }
@@ -78,7 +78,8 @@ impl RealtimeCaller {
                 }
                 "response.output_audio.delta" => {
                     turn.first_audio.get_or_insert(now.saturating_duration_since(end));
-                    let samples = STANDARD.decode(event["delta"].as_str().unwrap_or_default()).expect("base64").len();
+                    let samples =
+                        BASE64.decode(event["delta"].as_str().unwrap_or_default().as_bytes()).expect("base64").len();
                     let seconds = samples as f64 / 2.0 / f64::from(OUTPUT_RATE);
                     played_out = played_out.max(now) + Duration::from_secs_f64(seconds);
                 }
