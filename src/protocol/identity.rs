@@ -64,14 +64,15 @@ async fn identify(State(door): State<Door>, mut request: Request, next: Next) ->
         return origin::refused().into_response();
     }
     if door.accounts.open() {
-        if let Ok(Credential::Secret(_, start)) = credential(&door, request.headers(), asks) {
-            request.extensions_mut().insert(start);
+        if let Ok(Credential::Secret(secret)) = credential(&door, request.headers(), asks) {
+            request.extensions_mut().insert(secret.1);
         }
         request.extensions_mut().insert(door.accounts.local().await);
         return next.run(request).await;
     }
     let found = match credential(&door, request.headers(), asks) {
-        Ok(Credential::Secret(identity, start)) => {
+        Ok(Credential::Secret(secret)) => {
+            let (identity, start) = *secret;
             request.extensions_mut().insert(start);
             Ok(Some(Found { identity, cookie: None }))
         }
@@ -106,7 +107,7 @@ enum Credential {
     Cookie(String),
     Key(String),
     /// A secret made for one kind of session.
-    Secret(Identity, Start),
+    Secret(Box<(Identity, Start)>),
 }
 
 /// What is asked for, by its path.
@@ -133,7 +134,7 @@ fn credential(door: &Door, headers: &HeaderMap, asks: Asks) -> Result<Credential
         return Ok(cookie::token(door.accounts.settings(), headers).map_or(Credential::None, Credential::Cookie));
     };
     let secret = asks.session.then(|| door.secrets.find(&key, UnixMs::now())).flatten();
-    Ok(secret.map_or(Credential::Key(key), |(identity, start)| Credential::Secret(identity, start)))
+    Ok(secret.map_or(Credential::Key(key), |secret| Credential::Secret(Box::new(secret))))
 }
 
 fn key(headers: &HeaderMap, openai: bool) -> Result<Option<String>, ApiError> {

@@ -52,7 +52,8 @@ pub struct Conversation {
     expires_at: i64,
     ids: Ids,
     session_id: String,
-    conversation_id: String,
+    /// The id of the conversation.
+    name: String,
 
     items: Items,
     responses: Vec<Response>,
@@ -83,7 +84,7 @@ impl Conversation {
         let Setup { flavour, config, offer, expires_at, mut ids } = setup;
         Self {
             session_id: ids.fresh("sess"),
-            conversation_id: ids.fresh("conv"),
+            name: ids.fresh("conv"),
             decoder: decoder(config.input),
             flavour,
             config,
@@ -116,8 +117,7 @@ impl Conversation {
     pub fn hello(&mut self) -> Vec<ServerEvent> {
         self.tell_session(Kind::SessionCreated, Kind::TranscriptionCreated);
         if self.config.kind == SessionKind::Realtime {
-            let conversation =
-                server::Conversation { id: self.conversation_id.clone(), object: "realtime.conversation" };
+            let conversation = server::Conversation { id: self.name.clone(), object: "realtime.conversation" };
             self.tell(Kind::ConversationCreated, Body::Conversation { conversation });
         }
         std::mem::take(&mut self.events)

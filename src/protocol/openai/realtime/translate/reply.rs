@@ -58,11 +58,10 @@ impl Conversation {
         let Some(mut response) = self.take(turn) else { return };
         let place = self.open_message(&mut response);
         let message = response.open.and_then(|at| response.output.get_mut(at));
-        if let Some(Item { content: Content::Message { parts, .. }, .. }) = message {
-            match parts.last_mut() {
-                Some(Part::Text(text) | Part::Spoken { transcript: text, .. }) => text.push_str(delta),
-                _ => {}
-            }
+        if let Some(Item { content: Content::Message { parts, .. }, .. }) = message
+            && let Some(Part::Text(text) | Part::Spoken { transcript: text, .. }) = parts.last_mut()
+        {
+            text.push_str(delta);
         }
         let kind = if response.wish.speak { Kind::TranscriptDelta } else { Kind::TextDelta };
         self.tell(kind, Body::Delta { place, delta: delta.to_owned() });
@@ -186,7 +185,7 @@ impl Conversation {
     }
 
     fn tell_response(&mut self, kind: Kind, response: &Response, standing: &Standing, usage: Option<Usage>) {
-        let told = response.told(standing, usage, self.flavour, &self.conversation_id);
+        let told = response.told(standing, usage, self.flavour, &self.name);
         self.tell(kind, Body::Response { response: Box::new(told) });
     }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use super::{item::ItemWish, nullable, response::ResponseWish, session::SessionWish};
+use super::{item::ItemWish, response::ResponseWish, session::SessionWish};
 use crate::protocol::openai::realtime::fault::Fault;
 
 /// Longer names for events are not echoed.
@@ -85,8 +85,7 @@ pub struct ItemTruncate {
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default)]
 struct ResponseCreate {
-    #[serde(deserialize_with = "nullable")]
-    response: Option<Option<ResponseWish>>,
+    response: Option<ResponseWish>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -140,7 +139,7 @@ impl ClientEvent {
             "conversation.item.delete" => Self::ItemDelete(body(text)?),
             "conversation.item.truncate" => Self::ItemTruncate(body(text)?),
             "response.create" => {
-                Self::ResponseCreate(Box::new(body::<ResponseCreate>(text)?.response.flatten().unwrap_or_default()))
+                Self::ResponseCreate(Box::new(body::<ResponseCreate>(text)?.response.unwrap_or_default()))
             }
             "response.cancel" => Self::ResponseCancel(body(text)?),
             "output_audio_buffer.clear" => Self::OutputClear,

@@ -18,6 +18,7 @@ pub enum Flavour {
 }
 
 /// A field that may be absent (`None`), `null` (`Some(None)`) or there.
+#[expect(clippy::option_option, reason = "absent, null and there are three things on this wire")]
 pub(crate) fn nullable<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Option<Option<T>>, D::Error> {
     Option::<T>::deserialize(from).map(Some)
 }

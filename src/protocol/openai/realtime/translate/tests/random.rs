@@ -86,7 +86,9 @@ impl Scene {
     fn new(flavour: Flavour) -> Self {
         let Talk { conversation, events, .. } = Talk::new(flavour, SessionKind::Realtime);
         let mut rules = Rules::new(flavour);
-        events.iter().for_each(|event| rules.hear(event));
+        for event in &events {
+            rules.hear(event);
+        }
         let mut scene = Self { conversation, core: Core::default(), rules, sent: 0 };
         // Transcripts are told throughout, so that each can be waited for.
         scene.send(json!({"type": "session.update", "session": {"input_audio_transcription": {"model": "m"}}}));

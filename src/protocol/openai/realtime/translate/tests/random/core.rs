@@ -218,7 +218,7 @@ impl Core {
                 end_call(reply, events);
                 false
             }
-            10 if vary % 3 == 0 => {
+            10 if vary.is_multiple_of(3) => {
                 let error = EngineError::Stalled { engine: "ollama", waited_ms: 1 };
                 events.push_back(Event::Failed { turn: Some(turn), error });
                 events.push_back(cancelled(turn, CancelReason::Failed));
