@@ -73,7 +73,7 @@ pub(super) struct DecodeDone {
 impl Driver {
     pub(super) fn audio(&mut self, pcm: &Pcm) {
         self.heard_audio |= !pcm.samples.is_empty();
-        self.last_frame = Instant::now();
+        self.arrival.heard(Instant::now(), pcm.duration());
         let mut audio = Mono16k::default();
         if self.resampler.as_ref().is_some_and(|resampler| resampler.from() != pcm.rate) {
             audio = self.resampler.take().map(|mut old| old.finish()).unwrap_or_default();
@@ -87,12 +87,12 @@ impl Driver {
 
     /// For a client that stopped sending in mid-speech: silence, 20 ms per 20 ms.
     pub(super) fn insert_silence(&mut self) {
-        let overdue = self.last_frame.elapsed().checked_sub(self.settings.starvation);
+        let overdue = self.arrival.missing(Instant::now(), self.settings.starvation);
         let Some(overdue) = overdue.filter(|_| self.open.is_some()) else { return };
         let due = overdue.as_millis() as u32;
         for frame in self.framer.push(&Mono16k::silence(due.clamp(FRAME_MS, 200))) {
             self.inserted_ms += u64::from(FRAME_MS);
-            self.last_frame += Duration::from_millis(u64::from(FRAME_MS));
+            self.arrival.put_in(Duration::from_millis(u64::from(FRAME_MS)));
             self.frame(&frame);
         }
     }

@@ -4,6 +4,7 @@
 //! so the loop never waits for one of them alone.
 
 mod answer;
+mod arrival;
 mod asked;
 mod book;
 mod listen;
@@ -21,6 +22,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use self::{
+    arrival::Arrival,
     asked::{HeardItem, Past},
     book::Book,
     listen::{DecodeDone, Speech},
@@ -174,7 +176,7 @@ pub struct Driver {
 
     /// Whether audio came since the last commit.
     heard_audio: bool,
-    last_frame: Instant,
+    arrival: Arrival,
     last_command: Instant,
     /// Silence put in for a client that stopped sending, in milliseconds; not part of the client's audio clock.
     inserted_ms: u64,
@@ -216,7 +218,7 @@ impl Driver {
             quiet_from: None,
             clocks: VecDeque::new(),
             heard_audio: false,
-            last_frame: now,
+            arrival: Arrival::new(now),
             last_command: now,
             inserted_ms: 0,
             ending: None,
@@ -329,7 +331,7 @@ impl Driver {
             wake = wake.min(due);
         }
         if self.open.is_some() {
-            let silent_from = self.last_frame + self.settings.starvation;
+            let silent_from = self.arrival.silent_from(self.settings.starvation);
             wake = wake.min(silent_from.max(now + Duration::from_millis(u64::from(FRAME_MS))));
         }
         wake
