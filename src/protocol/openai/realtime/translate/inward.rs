@@ -45,10 +45,14 @@ const MAX_METADATA_VALUE: usize = 512;
 impl Conversation {
     pub(super) fn follow(&mut self, event: ClientEvent, event_id: Option<&String>) -> Result<(), Fault> {
         match event {
-            ClientEvent::SessionUpdate(wish) => self.update(&wish),
+            ClientEvent::SessionUpdate(wish) => {
+                // Only the spelling in force names its kind; who does has outgrown the header that asked for the other.
+                let outgrown = wish.r#type.is_some() && (wish.audio.is_some() || !session_object::flat(&wish));
+                self.update(&wish, outgrown)
+            }
             ClientEvent::TranscriptionSessionUpdate(mut wish) => {
                 wish.r#type = Some(SessionKind::Transcription.name().into());
-                self.update(&wish)
+                self.update(&wish, false)
             }
             ClientEvent::Append(append) => self.append(&append.audio),
             ClientEvent::Commit => self.commit(event_id),
@@ -73,15 +77,13 @@ impl Conversation {
 
     // ------------------------------------------------------------ session
 
-    fn update(&mut self, wish: &SessionWish) -> Result<(), Fault> {
+    fn update(&mut self, wish: &SessionWish, outgrown: bool) -> Result<(), Fault> {
         let now = Situation { spoken: self.spoken, begun: self.begun };
         let config = self.config.merged(wish, &self.offer, now)?;
         if config.input != self.config.input {
             self.decoder = decoder(config.input);
         }
-        // Only the spelling in force names its kind; who does has outgrown the header that asked for the other.
-        let names_kind = wish.r#type.is_some() && wish.audio.is_some();
-        if self.flavour == Flavour::Beta && names_kind && !self.begun {
+        if self.flavour == Flavour::Beta && outgrown && !self.begun {
             self.flavour = Flavour::Ga;
         }
         self.config = config;
