@@ -3,15 +3,17 @@
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use aigolos::{
     conversation::{
+        driver::DriverSettings,
         history::Exchange,
         hub::{Attachment, Hub, HubSettings},
         item::{After, InputItem, ItemContent, ItemKey, NewItem, Respond},
         journal::{Journal, JournalAway, Owner, Recorded, Sound},
-        message::{CancelReason, Command, Event, Pace, SessionOptions, TurnDetection},
+        message::{CancelReason, Command, Event, Mode, Pace, SessionOptions, TurnDetection},
     },
     engine::{
         ChatDelta, ChatModel, ChatRequest, ChatStream, EngineError, EngineInfo, Engines, StopCause, Tool, ToolChoice,
@@ -279,6 +281,31 @@ async fn when_everybody_is_silent_the_assistant_may_speak() {
     assert!(matches!(talk.next().await, Event::Nudged { turn: of, .. } if of == turn));
     assert_eq!(talk.next().await, Event::ReplyStarted { turn, tag: None });
     assert!(matches!(talk.next().await, Event::ReplyDone { text, .. } if text == "Are you there?"));
+}
+
+#[tokio::test]
+async fn sound_that_comes_in_large_pieces_is_not_cut_where_they_meet() {
+    let never = Duration::from_hours(1);
+    let driver = DriverSettings { starvation_as_made: never, ..DriverSettings::default() };
+    let settings = HubSettings { driver, ..HubSettings::default() };
+    let hub = Hub::new(looks::engines(), settings, Arc::new(Notes::default()));
+    let options = SessionOptions { pace: Pace::AsMade, mode: Mode::Transcribe, ..SessionOptions::default() };
+    let session = hub.start(Owner::LOCAL, options, None).await.expect("there is room");
+    let send = async |samples: Vec<i16>| {
+        let pcm = aigolos::audio::Pcm::new(aigolos::audio::SampleRate::HZ_16000, samples);
+        session.send(Command::Audio(pcm)).await.expect("the session goes on");
+    };
+    send(vec![8_000; 16_000]).await;
+    // Far longer than a client that keeps time may be silent.
+    tokio::time::sleep(Duration::from_millis(1_200)).await;
+    send([vec![8_000; 8_000], vec![0; 32_000]].concat()).await;
+    let stopped = loop {
+        let next = tokio::time::timeout(PATIENCE, session.next()).await.expect("something comes");
+        if let Event::SpeechStopped { until_ms, .. } = next.expect("the session goes on").event {
+            break until_ms;
+        }
+    };
+    assert!(stopped > 1_500, "it ends at {stopped} ms, after the second piece");
 }
 
 #[tokio::test]

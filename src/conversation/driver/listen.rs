@@ -10,7 +10,7 @@ use crate::{
     audio::{FRAME_MS, Mono16k, Pcm, Resampler, SampleRate, VadFrame},
     conversation::{
         journal::{Said, Spoken},
-        message::Event,
+        message::{Event, Pace},
         segment::Heard,
         transcript::{Decode, FinalNeed, FinalText, TranscriptSettings, Utterance},
         turn::Input,
@@ -87,13 +87,21 @@ impl Driver {
 
     /// For a client that stopped sending in mid-speech: silence, 20 ms per 20 ms.
     pub(super) fn insert_silence(&mut self) {
-        let overdue = self.last_frame.elapsed().checked_sub(self.settings.starvation);
+        let overdue = self.last_frame.elapsed().checked_sub(self.starvation());
         let Some(overdue) = overdue.filter(|_| self.open.is_some()) else { return };
         let due = overdue.as_millis() as u32;
         for frame in self.framer.push(&Mono16k::silence(due.clamp(FRAME_MS, 200))) {
             self.inserted_ms += u64::from(FRAME_MS);
             self.last_frame += Duration::from_millis(u64::from(FRAME_MS));
             self.frame(&frame);
+        }
+    }
+
+    /// How long the client may send nothing in mid-speech.
+    pub(super) fn starvation(&self) -> Duration {
+        match self.options.pace {
+            Pace::AsHeard => self.settings.starvation,
+            Pace::AsMade => self.settings.starvation.max(self.settings.starvation_as_made),
         }
     }
 

@@ -57,6 +57,8 @@ pub struct DriverSettings {
     pub audio_ahead: Duration,
     /// A client that stops sending in mid-speech is taken to be silent after this long.
     pub starvation: Duration,
+    /// The same for one that takes replies as they are made, if it is longer: its own sound may come in pieces of a second.
+    pub starvation_as_made: Duration,
     /// How long an ending session may take to finish what was committed.
     pub end_within: Duration,
     pub segment: SegmentSettings,
@@ -73,6 +75,7 @@ impl Default for DriverSettings {
             slow_reader: Duration::from_secs(10),
             audio_ahead: Duration::from_millis(300),
             starvation: Duration::from_millis(300),
+            starvation_as_made: Duration::from_secs(2),
             end_within: Duration::from_secs(15),
             segment: SegmentSettings::default(),
             transcript: TranscriptSettings::default(),
@@ -330,7 +333,7 @@ impl Driver {
             wake = wake.min(due);
         }
         if self.open.is_some() {
-            let silent_from = self.last_frame + self.settings.starvation;
+            let silent_from = self.last_frame + self.starvation();
             wake = wake.min(silent_from.max(now + Duration::from_millis(u64::from(FRAME_MS))));
         }
         wake
