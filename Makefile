@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: run test test-rust test-browser bench lint fmt deps dev-cert clean help
+.PHONY: run test test-rust test-browser test-clients bench lint fmt deps dev-cert clean help
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -17,7 +17,7 @@ run: ## set up, build, serve; prints the address to open
 	@cargo build --release --locked
 	@exec $(TARGET)/release/aigolos serve
 
-test: test-rust test-browser ## every test, with the real engines and a real browser
+test: test-rust test-browser test-clients ## every test, with the real engines, a real browser and other people's clients
 
 test-rust:
 	@scripts/deps.sh test
@@ -34,6 +34,16 @@ test-browser:
 	@cd tests/browser && npm ci --no-audit --no-fund --loglevel=error
 	cd tests/browser && AIGOLOS_BIN="$(abspath $(TARGET))/debug/aigolos" npm test
 	cd tests/browser && AIGOLOS_BIN="$(abspath $(TARGET))/debug/aigolos" npm run test:postgresql
+
+test-clients: ## the published clients of OpenAI's protocols and Wyoming, and the examples, against the server
+	@scripts/deps.sh test
+	@scripts/fetch-onnxruntime.py
+	@scripts/python-venv.sh
+	@cargo test --workspace --locked --no-run
+	@for folder in tests/clients/javascript examples/javascript; do \
+	  (cd $$folder && npm ci --no-audit --no-fund --loglevel=error); done
+	AIGOLOS_BIN="$(abspath $(TARGET))/debug/aigolos" .cache/venv/bin/python -m pytest -q tests/clients/python
+	cd tests/clients/javascript && AIGOLOS_BIN="$(abspath $(TARGET))/debug/aigolos" npm test --silent
 
 bench: ## measurements, printed with this machine's name (see docs/benchmarks.md)
 	@scripts/deps.sh test
@@ -61,4 +71,4 @@ dev-cert: ## a certificate for this machine, and the settings that use it
 
 clean: ## remove what was built
 	cargo clean
-	rm -rf .cache lib tests/browser/node_modules
+	rm -rf .cache lib tests/browser/node_modules tests/clients/javascript/node_modules examples/javascript/node_modules

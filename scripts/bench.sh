@@ -6,3 +6,4 @@ cargo bench --bench vad
 python=$(scripts/bench-python.sh)
 BENCH_PYTHON=$python cargo bench --bench recognition
 cargo bench --bench latency
+cargo bench --bench latency -- --realtime

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# The Python packages of the tests (tests/python/requirements.txt) in .cache/venv, installed when the list has changed.
+# The Python packages of the tests (the lists below) in .cache/venv, installed when a list has changed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 venv=.cache/venv
-list=tests/python/requirements.txt
-wanted=$(sha256sum "$list" | cut -d' ' -f1)
+lists=(tests/python/requirements.txt tests/clients/python/requirements.txt)
+wanted=$(cat "${lists[@]}" | sha256sum | cut -d' ' -f1)
 [ "$(cat "$venv/installed" 2>/dev/null || true)" = "$wanted" ] && exit 0
 
 command -v python3 >/dev/null || { echo "error: python3 is missing; scripts/deps.sh test installs it" >&2; exit 1; }
@@ -15,5 +15,5 @@ python3 -m venv "$venv" || {
   echo "hint: scripts/deps.sh test installs python3-venv" >&2
   exit 1
 }
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-virtualenv -r "$list"
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-virtualenv "${lists[@]/#/-r}"
 echo "$wanted" > "$venv/installed"

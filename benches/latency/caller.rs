@@ -1,4 +1,4 @@
-//! The client: sends 20 ms of sound every 20 ms, whatever comes back, and notes when that is.
+//! The client of the native protocol: speaks, and notes when what comes back.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -6,22 +6,20 @@ use futures::{SinkExt, StreamExt, stream::SplitStream};
 use serde_json::{Value, json};
 use tokio::{
     net::TcpStream,
-    sync::{mpsc, oneshot},
     time::{Instant, sleep_until, timeout_at},
 };
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungstenite::Message};
 
-use crate::utterance::Utterance;
+use crate::{mouth::Mouth, utterance::Utterance};
 
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+pub type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-const FRAME: Duration = Duration::from_millis(20);
-const FRAME_SAMPLES: usize = 320;
-const OUTPUT_RATE: u32 = 24_000;
+pub const OUTPUT_RATE: u32 = 24_000;
 /// How long one turn may take after it was spoken.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What one turn took. Times count from where the speech begins or ends by its loudness.
+#[derive(Default)]
 pub struct Turn {
     pub heard: String,
     pub first_partial: Option<Duration>,
@@ -46,17 +44,19 @@ impl Turn {
 /// A session with somebody who listens and speaks.
 pub struct Caller {
     events: SplitStream<Socket>,
-    /// What to say next, and the answer when its first sample counts as spoken.
-    mouth: mpsc::Sender<(Vec<i16>, oneshot::Sender<Instant>)>,
+    mouth: Mouth,
+    rate: u32,
     pub engines: String,
 }
 
 impl Caller {
-    pub async fn start(address: SocketAddr, silence_ms: u32) -> Self {
+    /// `rate`: what it is spoken to in; the turn ends after `silence_ms`.
+    pub async fn start(address: SocketAddr, rate: u32, silence_ms: u32) -> Self {
         let (socket, _) = connect_async(format!("ws://{address}/ws")).await.expect("the server listens");
         let (mut sink, mut events) = socket.split();
         let start = json!({
             "type": "session.start",
+            "audio": {"encoding": "pcm_s16le", "sample_rate": rate},
             "output": {"encoding": "pcm_s16le", "sample_rate": OUTPUT_RATE},
             // Fixed, so that it can be taken off.
             "turn_detection": {"silence_ms": silence_ms, "adaptive": false},
@@ -71,46 +71,16 @@ impl Caller {
             format!("{role} {}/{}", text("engine"), text("model"))
         };
         let engines = ["vad", "asr", "llm", "tts"].map(name).join(", ");
-        let (mouth, mut orders) = mpsc::channel::<(Vec<i16>, oneshot::Sender<Instant>)>(1);
-        tokio::spawn(async move {
-            // A frame goes out when its last sample has been spoken.
-            let mut due = Instant::now() + FRAME;
-            let mut saying = Vec::new().into_iter();
-            loop {
-                if saying.len() == 0
-                    && let Ok((samples, began)) = orders.try_recv()
-                {
-                    saying = samples.into_iter();
-                    let _ = began.send(due.checked_sub(FRAME).unwrap_or(due));
-                }
-                sleep_until(due).await;
-                due += FRAME;
-                let mut frame: Vec<i16> = saying.by_ref().take(FRAME_SAMPLES).collect();
-                frame.resize(FRAME_SAMPLES, 0);
-                let bytes: Vec<u8> = frame.into_iter().flat_map(i16::to_le_bytes).collect();
-                if orders.is_closed() || sink.send(Message::binary(bytes)).await.is_err() {
-                    return;
-                }
-            }
-        });
-        Self { events, mouth, engines }
+        let mouth = Mouth::open(sink, rate, |bytes| Message::binary(bytes.to_vec()));
+        Self { events, mouth, rate, engines }
     }
 
     /// Says it, waits for the answer and hears that to its end.
     pub async fn say(&mut self, utterance: &Utterance) -> Turn {
-        let (answer, began) = oneshot::channel();
-        self.mouth.send((utterance.samples.clone(), answer)).await.expect("the mouth moves");
-        let base = began.await.expect("the mouth moves");
+        let base = self.mouth.say(&utterance.samples(self.rate)).await;
         let (start, end) =
             (base + Duration::from_millis(utterance.start_ms), base + Duration::from_millis(utterance.end_ms));
-        let mut turn = Turn {
-            heard: String::new(),
-            first_partial: None,
-            last_final: None,
-            first_audio: None,
-            server: Value::Null,
-            failure: None,
-        };
+        let mut turn = Turn::default();
         let mut played_out = Instant::now();
         let deadline = end + PATIENCE;
         loop {

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use aigolos::audio::{RateConverter, SampleRate, read_wav};
+use aigolos::audio::{Pcm, RateConverter, SampleRate, read_wav};
 
 const SENTENCES: [&str; 12] = [
     "What time is it?",
@@ -20,12 +20,19 @@ const SENTENCES: [&str; 12] = [
 ];
 const VOICES: [(&str, &str); 3] = [("en-us", "150"), ("en-gb", "165"), ("en-us+f3", "140")];
 
-/// One utterance at 16 kHz, and where in it somebody speaks.
+/// One utterance, and where in it somebody speaks.
 pub struct Utterance {
     pub text: &'static str,
-    pub samples: Vec<i16>,
+    spoken: Pcm,
     pub start_ms: u64,
     pub end_ms: u64,
+}
+
+impl Utterance {
+    /// Its samples at `rate`.
+    pub fn samples(&self, rate: u32) -> Vec<i16> {
+        RateConverter::whole(&self.spoken, SampleRate::new(rate).expect("a rate of sound")).samples
+    }
 }
 
 /// Every sentence by every voice.
@@ -44,5 +51,5 @@ fn spoken(text: &'static str, voice: &str, speed: &str) -> Utterance {
     let floor = energy.iter().copied().fold(0.0, f64::max) / 10_000.0;
     let first = energy.iter().position(|step| *step > floor).expect("somebody speaks");
     let last = energy.iter().rposition(|step| *step > floor).expect("somebody speaks");
-    Utterance { text, samples, start_ms: first as u64 * 10, end_ms: (last as u64 + 1) * 10 }
+    Utterance { text, spoken: wav, start_ms: first as u64 * 10, end_ms: (last as u64 + 1) * 10 }
 }

@@ -28,6 +28,9 @@ pub mod close {
     pub const REVOKED: u16 = 4003;
 }
 
+/// How long agreeing to a goodbye may take.
+const AGREEMENT: Duration = Duration::from_secs(1);
+
 /// How much a socket may do.
 #[derive(Debug, Clone)]
 pub struct SocketSettings {
@@ -149,7 +152,11 @@ impl Reader {
                     self.active = now;
                     return Received::Binary(bytes);
                 }
-                Message::Close(_) => return Received::Gone,
+                Message::Close(_) => {
+                    // Our agreement leaves with the next read; without it the other side takes its own goodbye for a fault.
+                    let _ = timeout(AGREEMENT, self.stream.next()).await;
+                    return Received::Gone;
+                }
                 Message::Ping(_) | Message::Pong(_) => {}
             }
         }

@@ -6,7 +6,7 @@ import globals from 'globals';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const page = ['static/js/**/*.js'];
 const worklets = ['static/js/worklets/*.js'];
-const tests = ['tests/browser/**/*.{js,mjs}'];
+const tests = ['tests/browser/**/*.{js,mjs}', 'tests/clients/**/*.mjs', 'examples/**/*.mjs'];
 
 const strict = {
   ...js.configs.recommended.rules,

@@ -65,7 +65,7 @@ async function tryStart({ port, env, data }, folder) {
       await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 1000))]);
       return `it ended with ${child.exitCode ?? child.signalCode}\n${output}`;
     }
-    url ||= said.match(/open (http:\/\/127\.0\.0\.1:\d+)/)?.[1] ?? '';
+    url ||= said.match(/open (https?:\/\/127\.0\.0\.1:\d+)/)?.[1] ?? '';
     const health = url ? await fetch(new URL('/api/health/', url), { signal: AbortSignal.timeout(ANSWER_MS) }).catch(() => null) : null;
     if (health?.ok) break;
     if (Date.now() > until) {

@@ -5,6 +5,7 @@ mod asked;
 mod chat_calls;
 mod chat_ollama;
 mod chat_openai;
+mod clients_doc;
 mod daemon;
 mod described;
 mod fake_ollama;

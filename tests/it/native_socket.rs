@@ -123,6 +123,15 @@ impl Client {
 // ---------------------------------------------------------------------- tests
 
 #[tokio::test]
+async fn a_client_that_says_goodbye_is_answered() {
+    let server = plain_server().await;
+    let (mut socket, _) = connect_async(&server.url).await.expect("the server listens");
+    socket.close(None).await.expect("connected");
+    let answer = timeout(PATIENCE, socket.next()).await.expect("in time");
+    assert!(matches!(answer, Some(Ok(Message::Close(_)))), "{answer:?}");
+}
+
+#[tokio::test]
 async fn a_typed_conversation_from_start_to_end() {
     let server = plain_server().await;
     let mut request = server.url.as_str().into_client_request().expect("a URL");

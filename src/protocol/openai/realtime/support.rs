@@ -1,40 +1,18 @@
 //! What of the protocol is supported, as data: docs/clients.md prints it, and the tests below hold it against the code.
 
-/// Who sends an event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Direction {
-    Client,
-    Server,
-}
-
-/// Whether something is supported.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Status {
-    Yes,
-    /// And how.
-    Partly(&'static str),
-    /// And why not.
-    No(&'static str),
-}
-
-/// An event, or a field of one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Support {
-    /// In the spelling in force; the path of a field.
-    pub name: &'static str,
-    pub direction: Direction,
-    pub status: Status,
-}
+use crate::protocol::support::{
+    Direction::{FromClient, ToClient},
+    Status::{self, No, Partly, Yes},
+    Support,
+};
 
 const fn client(name: &'static str, status: Status) -> Support {
-    Support { name, direction: Direction::Client, status }
+    Support { name, direction: FromClient, status }
 }
 
 const fn server(name: &'static str, status: Status) -> Support {
-    Support { name, direction: Direction::Server, status }
+    Support { name, direction: ToClient, status }
 }
-
-use Status::{No, Partly, Yes};
 
 const ONLY_CALLS: Status = No("for calls over WebRTC and SIP, which are not taken");
 const NO_MCP: Status = No("this server reaches no MCP servers; clients call functions themselves");
@@ -170,6 +148,7 @@ mod tests {
 
     use super::*;
     use crate::protocol::openai::realtime::wire::{Flavour, client, server};
+    use crate::protocol::support::Direction;
 
     fn told(direction: Direction) -> BTreeSet<&'static str> {
         let ours = EVENTS.iter().filter(|event| event.direction == direction && !matches!(event.status, No(_)));
@@ -178,9 +157,9 @@ mod tests {
 
     #[test]
     fn the_list_is_what_the_code_does() {
-        assert_eq!(told(Direction::Client), client::EVENTS.iter().copied().collect());
+        assert_eq!(told(FromClient), client::EVENTS.iter().copied().collect());
         let written = server::Kind::ALL.iter().flat_map(|kind| [kind.name(Flavour::Ga), kind.name(Flavour::Beta)]);
-        assert_eq!(told(Direction::Server), written.flatten().collect());
+        assert_eq!(told(ToClient), written.flatten().collect());
     }
 
     #[test]

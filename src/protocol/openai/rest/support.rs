@@ -1,14 +1,7 @@
 //! What of OpenAI's REST endpoints is there, for people to read; the tests hold it against the code.
 
-/// How far something is followed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Status {
-    Yes,
-    /// How.
-    Partly(&'static str),
-    /// Why not.
-    No(&'static str),
-}
+pub use crate::protocol::support::Status;
+use Status::{No, Partly, Yes};
 
 /// An endpoint (`POST /v1/audio/speech`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,8 +17,6 @@ pub struct FieldOf {
     pub name: &'static str,
     pub status: Status,
 }
-
-use Status::{No, Partly, Yes};
 
 const TRANSCRIPTIONS: &str = "POST /v1/audio/transcriptions";
 const TRANSLATIONS: &str = "POST /v1/audio/translations";
