@@ -17,7 +17,7 @@ use crate::{
     },
     protocol::openai::realtime::{
         fault::Fault,
-        response::Wish,
+        response::{Response, Wish},
         session_object::{self, Format, SessionKind, Situation, max_tokens, modalities, tool_choice, tools},
         wire::{
             Flavour,
@@ -139,6 +139,7 @@ impl Conversation {
             return Err(Fault::value("audio_end_ms", text));
         }
         let end_ms = wanted.min(sent) as u32;
+        self.cut_short |= self.responses.iter().any(|response| !response.wish.beside && response.turn == made.turn);
         let command = Command::Cut { turn: made.turn, played_ms: end_ms };
         self.ask(command, event_id, What::Cut { item_id, end_ms });
         Ok(())
@@ -228,16 +229,13 @@ impl Conversation {
     }
 
     fn cancel(&mut self, cancel: &ResponseCancel, event_id: Option<&String>) -> Result<(), Fault> {
-        let turn = match &cancel.response_id {
-            Some(id) => {
-                let running = self.responses.iter().find(|response| response.id == *id);
-                Some(running.ok_or_else(not_active)?.turn)
-            }
-            None => self.responses.iter().find(|response| !response.wish.beside).map(|response| response.turn),
-        };
+        let named = cancel.response_id.as_ref();
+        let meant = |response: &&Response| named.map_or(!response.wish.beside, |id| response.id == *id);
+        let turn = self.responses.iter().find(meant).map(|response| response.turn);
         // One that was asked for, or follows by itself, and has not begun is not known by a turn yet.
-        if turn.is_none() && !self.awaits_response() && !self.awaits_answer() {
-            return Err(not_active());
+        let comes = named.is_none() && (self.awaits_response() || self.awaits_answer());
+        if turn.is_none() && !comes {
+            return if std::mem::take(&mut self.cut_short) { Ok(()) } else { Err(not_active()) };
         }
         self.ask(Command::Cancel(turn), event_id, What::Cancel);
         Ok(())
