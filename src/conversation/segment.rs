@@ -172,6 +172,13 @@ impl Segmenter {
         self.segment = None;
     }
 
+    /// Forgets what was heard: no segment reaches back to it or begins because of it.
+    pub fn forget(&mut self) {
+        self.segment = None;
+        self.voiced.clear();
+        self.unclaimed.clear();
+    }
+
     /// Opens a segment at the next frame, voiced or not, for those who say themselves when they speak.
     pub fn open(&mut self) {
         self.segment.get_or_insert_default();

@@ -280,3 +280,25 @@ async fn when_everybody_is_silent_the_assistant_may_speak() {
     assert_eq!(talk.next().await, Event::ReplyStarted { turn, tag: None });
     assert!(matches!(talk.next().await, Event::ReplyDone { text, .. } if text == "Are you there?"));
 }
+
+#[tokio::test]
+async fn what_was_cleared_does_not_make_a_turn_of_the_next_sound() {
+    let talk = Talk::with(SessionOptions::default(), vec![says("Hi.")]).await;
+    let loud = |ms: usize| vec![8_000; ms * 16];
+    let sound =
+        |samples: Vec<i16>| Command::Audio(aigolos::audio::Pcm::new(aigolos::audio::SampleRate::HZ_16000, samples));
+    talk.send(sound(loud(1_000))).await;
+    assert!(matches!(talk.next().await, Event::SpeechStarted { turn: TurnId(1), .. }));
+    talk.send(Command::Clear).await;
+    // Too short for a voice by itself.
+    talk.send(sound([loud(60), vec![0; 32_000]].concat())).await;
+    talk.send(given(1, user("good morning"))).await;
+    talk.send(respond(1, Respond::default())).await;
+    loop {
+        match talk.next().await {
+            Event::SpeechStarted { .. } => panic!("it is no voice"),
+            Event::ReplyDone { text, .. } => break assert_eq!(text, "Hi."),
+            _ => {}
+        }
+    }
+}

@@ -282,6 +282,7 @@ impl Driver {
             Command::Clear => {
                 self.heard_audio = false;
                 self.step(Input::Clear);
+                self.segmenter.forget();
                 if let Some(tag) = self.tag {
                     self.outbox.push(Event::Cleared { tag });
                 }

@@ -128,6 +128,18 @@ fn who_goes_on_after_a_close_is_heard_at_once_and_not_twice() {
 }
 
 #[test]
+fn nothing_that_was_forgotten_begins_or_precedes_a_segment() {
+    let mut segmenter = segmenter();
+    push(&mut segmenter, 20, VOICE);
+    segmenter.forget();
+    // The detector may hold what follows for voice a moment longer.
+    assert!(started(&push(&mut segmenter, 4, VOICE)).is_empty());
+    push(&mut segmenter, 20, NOTHING);
+    segmenter.forget();
+    assert_eq!(started(&push(&mut segmenter, 5, VOICE)), [(4, 44 * 20, 100)]);
+}
+
+#[test]
 fn a_segment_can_be_opened_by_hand() {
     let mut segmenter = segmenter();
     push(&mut segmenter, 100, NOTHING);

@@ -20,7 +20,7 @@ pub use self::{
 };
 pub(super) use self::{
     tools::{max_tokens, max_tokens_json, tool_choice, tools},
-    update::modalities,
+    update::{flat, modalities},
 };
 use crate::{
     conversation::message::SessionOptions,

@@ -184,6 +184,13 @@ pub fn modalities(wanted: &[String], beta: bool, param: &str) -> Result<bool, Fa
     }
 }
 
+/// Whether something is wished in the beta's spelling.
+pub fn flat(wish: &SessionWish) -> bool {
+    let output = wish.modalities.is_some() || wish.voice.is_some() || wish.output_audio_format.is_some();
+    let reply = wish.temperature.is_some() || wish.max_response_output_tokens.is_some() || wish.speed.is_some();
+    output || reply || flat_input(wish) != InputWish::default()
+}
+
 fn flat_input(wish: &SessionWish) -> InputWish {
     InputWish {
         format: wish.input_audio_format.clone(),

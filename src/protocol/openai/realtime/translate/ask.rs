@@ -93,6 +93,7 @@ impl Conversation {
                 }
                 Fault::new("rate_limit_exceeded", message)
             }
+            What::Cancel if std::mem::take(&mut self.cut_short) => return,
             What::Cancel => not_active(),
             What::Respond(_) if code == "already_replying" => self.already_active(),
             What::Respond(_) => Fault::new(code, message),

@@ -17,7 +17,7 @@ use crate::{
     },
     protocol::openai::realtime::{
         fault::Fault,
-        response::Wish,
+        response::{Response, Wish},
         session_object::{self, Format, SessionKind, Situation, max_tokens, modalities, tool_choice, tools},
         wire::{
             Flavour,
@@ -45,10 +45,14 @@ const MAX_METADATA_VALUE: usize = 512;
 impl Conversation {
     pub(super) fn follow(&mut self, event: ClientEvent, event_id: Option<&String>) -> Result<(), Fault> {
         match event {
-            ClientEvent::SessionUpdate(wish) => self.update(&wish),
+            ClientEvent::SessionUpdate(wish) => {
+                // Only the spelling in force names its kind; who does has outgrown the header that asked for the other.
+                let outgrown = wish.r#type.is_some() && (wish.audio.is_some() || !session_object::flat(&wish));
+                self.update(&wish, outgrown)
+            }
             ClientEvent::TranscriptionSessionUpdate(mut wish) => {
                 wish.r#type = Some(SessionKind::Transcription.name().into());
-                self.update(&wish)
+                self.update(&wish, false)
             }
             ClientEvent::Append(append) => self.append(&append.audio),
             ClientEvent::Commit => self.commit(event_id),
@@ -73,15 +77,13 @@ impl Conversation {
 
     // ------------------------------------------------------------ session
 
-    fn update(&mut self, wish: &SessionWish) -> Result<(), Fault> {
+    fn update(&mut self, wish: &SessionWish, outgrown: bool) -> Result<(), Fault> {
         let now = Situation { spoken: self.spoken, begun: self.begun };
         let config = self.config.merged(wish, &self.offer, now)?;
         if config.input != self.config.input {
             self.decoder = decoder(config.input);
         }
-        // Only the spelling in force names its kind; who does has outgrown the header that asked for the other.
-        let names_kind = wish.r#type.is_some() && wish.audio.is_some();
-        if self.flavour == Flavour::Beta && names_kind && !self.begun {
+        if self.flavour == Flavour::Beta && outgrown && !self.begun {
             self.flavour = Flavour::Ga;
         }
         self.config = config;
@@ -137,6 +139,7 @@ impl Conversation {
             return Err(Fault::value("audio_end_ms", text));
         }
         let end_ms = wanted.min(sent) as u32;
+        self.cut_short |= self.responses.iter().any(|response| !response.wish.beside && response.turn == made.turn);
         let command = Command::Cut { turn: made.turn, played_ms: end_ms };
         self.ask(command, event_id, What::Cut { item_id, end_ms });
         Ok(())
@@ -226,16 +229,13 @@ impl Conversation {
     }
 
     fn cancel(&mut self, cancel: &ResponseCancel, event_id: Option<&String>) -> Result<(), Fault> {
-        let turn = match &cancel.response_id {
-            Some(id) => {
-                let running = self.responses.iter().find(|response| response.id == *id);
-                Some(running.ok_or_else(not_active)?.turn)
-            }
-            None => self.responses.iter().find(|response| !response.wish.beside).map(|response| response.turn),
-        };
+        let named = cancel.response_id.as_ref();
+        let meant = |response: &&Response| named.map_or(!response.wish.beside, |id| response.id == *id);
+        let turn = self.responses.iter().find(meant).map(|response| response.turn);
         // One that was asked for, or follows by itself, and has not begun is not known by a turn yet.
-        if turn.is_none() && !self.awaits_response() && !self.awaits_answer() {
-            return Err(not_active());
+        let comes = named.is_none() && (self.awaits_response() || self.awaits_answer());
+        if turn.is_none() && !comes {
+            return if std::mem::take(&mut self.cut_short) { Ok(()) } else { Err(not_active()) };
         }
         self.ask(Command::Cancel(turn), event_id, What::Cancel);
         Ok(())

@@ -73,6 +73,8 @@ pub struct Conversation {
     spoken: bool,
     /// Sound or items have come.
     begun: bool,
+    /// The client truncated the running response, which ends it: cancelling it as well is no mistake.
+    cut_short: bool,
 
     commands: Vec<Command>,
     events: Vec<ServerEvent>,
@@ -102,6 +104,7 @@ impl Conversation {
             claimed: 0,
             spoken: false,
             begun: false,
+            cut_short: false,
             commands: Vec::new(),
             events: Vec::new(),
         }

@@ -49,6 +49,7 @@ impl Conversation {
             None => self.plain_wish(),
         };
         self.begun = true;
+        self.cut_short &= wish.beside;
         let response = Response::new(self.ids.fresh("resp"), turn, wish);
         self.tell_response(Kind::ResponseCreated, &response, &Standing::InProgress, None);
         self.responses.push(response);

@@ -30,6 +30,8 @@ pub(super) struct Utterance {
     pub turn: Option<TurnId>,
     /// The tag of the client's commit.
     pub commit: Option<u64>,
+    /// How much sound the client committed with it, in milliseconds.
+    sound_ms: u64,
     /// Whether the client was told of its beginning.
     shown: bool,
     committed: bool,
@@ -57,6 +59,7 @@ impl Conversation {
             item_id: item_id.clone(),
             turn,
             commit,
+            sound_ms: 0,
             shown,
             committed: false,
             ended: false,
@@ -195,6 +198,9 @@ impl Conversation {
             (utterance.item_id.clone(), utterance.shown)
         });
         let (item_id, shown) = open.unwrap_or_else(|| (self.new_utterance(None, false, Some(tag)), false));
+        if let Some(utterance) = self.utterances.back_mut() {
+            utterance.sound_ms = ticks / TICKS;
+        }
         if shown {
             self.tell(Kind::SpeechStopped, Body::Stopped { item_id: item_id.clone(), audio_end_ms: end_ms });
         }
@@ -251,6 +257,7 @@ impl Conversation {
         let find = |utterance: &&mut Utterance| utterance.item_id == item_id && !utterance.transcribed;
         let Some(utterance) = self.utterances.iter_mut().find(find) else { return };
         utterance.transcribed = true;
+        let ms = ms.max(utterance.sound_ms);
         let rest = grown(&utterance.told, text);
         if !tells {
             return;

@@ -246,6 +246,17 @@ fn a_manual_commit_is_told_at_once_and_gets_its_words_later() {
 }
 
 #[test]
+fn silence_that_was_committed_has_a_length_too() {
+    let mut talk = Talk::transcribing();
+    talk.append(700);
+    talk.send(json!({"type": "input_audio_buffer.commit"}));
+    let rejected = Some("no_speech");
+    let (text, words, language) = (String::new(), vec![], None);
+    talk.hear(Event::Final { turn: TURN, text, words, start_ms: 700, end_ms: 700, rejected, language });
+    assert_eq!(talk.last()["usage"], json!({"type": "duration", "seconds": 0.7}));
+}
+
+#[test]
 fn two_commits_in_a_row_are_answered_each_with_its_own_words() {
     let mut talk = Talk::transcribing();
     talk.send(json!({"type": "session.update", "session": {"type": "realtime", "audio": {"input": {"turn_detection": null}}}}));

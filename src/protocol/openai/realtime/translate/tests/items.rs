@@ -145,6 +145,35 @@ fn a_cut_leaves_what_was_heard() {
 }
 
 #[test]
+fn who_truncates_a_running_response_and_then_cancels_it_makes_no_mistake() {
+    let cancel = json!({"type": "response.cancel", "event_id": "c"});
+    for late in [false, true] {
+        let mut talk = Talk::ga();
+        talk.hear(reply(TURN, None));
+        talk.hear(says(TURN, "one two"));
+        talk.hear(sounds(TURN));
+        let item = talk.last_of("response.output_item.added")["item"]["id"].clone();
+        talk.send(json!({"type": "conversation.item.truncate", "item_id": item, "audio_end_ms": 10}));
+        let (cut, _) = talk.tagged();
+        if !late {
+            assert!(talk.send(cancel.clone()).is_empty());
+        }
+        let (tag, _) = talk.tagged();
+        assert_eq!(talk.hear(cancelled(TURN, CancelReason::Client)).last().expect("told"), "response.done");
+        talk.hear(Event::ReplyCut { turn: TURN, heard: "one".into(), tag: Some(cut) });
+        assert_eq!(talk.last()["type"], "conversation.item.truncated");
+        if late {
+            assert!(talk.send(cancel.clone()).is_empty());
+        } else {
+            let (code, message, hint) = ("nothing_to_cancel", String::new(), String::new());
+            assert!(talk.hear(Event::Refused { code, message, hint, tag: Some(tag) }).is_empty());
+        }
+        assert_eq!(talk.send(cancel.clone()), ["error"], "once is enough");
+        assert_eq!(talk.error(), ("response_cancel_not_active", &json!("c")));
+    }
+}
+
+#[test]
 fn one_response_at_a_time_belongs_to_the_conversation() {
     let mut talk = Talk::ga();
     assert!(

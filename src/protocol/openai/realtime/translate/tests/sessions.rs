@@ -162,6 +162,20 @@ fn functions_are_told_and_given_on() {
 }
 
 #[test]
+fn who_names_the_kind_of_session_has_outgrown_the_beta() {
+    for (session, outgrown) in [
+        (json!({"type": "realtime", "instructions": "x"}), true),
+        (json!({"type": "realtime", "audio": {}, "turn_detection": null}), true),
+        (json!({"type": "realtime", "modalities": ["text"]}), false),
+        (json!({"instructions": "x"}), false),
+    ] {
+        let mut talk = Talk::new(Flavour::Beta, SessionKind::Realtime);
+        let told = update(&mut talk, session.clone());
+        assert_eq!(told["session"].get("audio").is_some(), outgrown, "{session}");
+    }
+}
+
+#[test]
 fn the_beta_has_its_own_names_throughout() {
     let mut talk = Talk::new(Flavour::Beta, SessionKind::Realtime);
     assert_eq!(talk.kinds_from(0), ["session.created", "conversation.created"]);
