@@ -16,8 +16,15 @@ const FRAME: usize = 2_400;
 /// The shortest frame the encoder makes; a shorter end is filled up with silence of a millisecond or two.
 const SHORTEST: usize = 64;
 
+/// So many samples wait for their end, 30 s: a short file's header then tells its length, without which libsndfile, and
+/// whatever reads with it, takes no FLAC.
+const HELD: u64 = 30 * RATE.hz() as u64;
+/// Where the header has the length: the lower 36 bits of these bytes (RFC 9639, 8.2).
+const LENGTH: std::ops::Range<usize> = 18..26;
+
 /// A mono stream of 24 kHz and 16 bits. What [`push`](Self::push) and [`finish`](Self::finish) give, laid end to end, is
-/// the file. Its header leaves length and checksum open, since they are not known when it goes out.
+/// the file. Up to 30 s come at once, at the end; the header of a longer one leaves its length open, since it is not known
+/// when it goes out. The checksum is always left open.
 pub struct Flac {
     steady: Steady,
     config: Verified<config::Encoder>,
@@ -26,8 +33,10 @@ pub struct Flac {
     frames: usize,
     /// Less than a frame.
     waiting: Vec<i32>,
-    /// The file's header, until it is told.
-    header: Vec<u8>,
+    /// Samples made.
+    samples: u64,
+    /// What was made, from the header on; `None`: it is given as it is made.
+    held: Option<Vec<u8>>,
 }
 
 impl Flac {
@@ -41,13 +50,28 @@ impl Flac {
         let mut header = ByteSink::new();
         let written = Stream::with_stream_info(info.clone()).write(&mut header);
         written.expect("memory takes all");
-        Self { steady: Steady::new(RATE), config, info, frames: 0, waiting: vec![], header: header.into_inner() }
+        Self {
+            steady: Steady::new(RATE),
+            config,
+            info,
+            frames: 0,
+            waiting: vec![],
+            samples: 0,
+            held: Some(header.into_inner()),
+        }
     }
 
-    /// Takes more sound, at any rate, and gives the frames it fills; the first time, the file's header too.
+    /// Takes more sound, at any rate, and gives what of the file may go out.
     pub fn push(&mut self, pcm: &Pcm) -> Vec<u8> {
         let samples = self.steady.push(pcm);
-        self.take(&samples)
+        let made = self.take(&samples);
+        match &mut self.held {
+            Some(held) => {
+                held.extend(made);
+                if self.samples > HELD { self.held.take().unwrap_or_default() } else { vec![] }
+            }
+            None => made,
+        }
     }
 
     /// Ends the stream: the rest of the file.
@@ -60,11 +84,16 @@ impl Flac {
             last.resize(last.len().max(SHORTEST), 0);
             made.extend(self.frame(&last));
         }
-        made
+        let Some(mut file) = self.held.take() else { return made };
+        if let Some(Ok(bytes)) = file.get(LENGTH).map(<[u8; 8]>::try_from) {
+            file[LENGTH].copy_from_slice(&(u64::from_be_bytes(bytes) | self.samples).to_be_bytes());
+        }
+        file.extend(made);
+        file
     }
 
     fn take(&mut self, samples: &[i16]) -> Vec<u8> {
-        let mut made = std::mem::take(&mut self.header);
+        let mut made = vec![];
         self.waiting.extend(samples.iter().map(|sample| i32::from(*sample)));
         let waiting = std::mem::take(&mut self.waiting);
         let frames = waiting.chunks_exact(FRAME);
@@ -77,12 +106,14 @@ impl Flac {
 
     /// One frame, of 64 samples at least.
     fn frame(&mut self, samples: &[i32]) -> Vec<u8> {
-        let made = self.encoded(samples);
-        if made.is_none() {
+        let made = self.encoded(samples).unwrap_or_default();
+        if made.is_empty() {
             tracing::warn!("a piece of a FLAC is lost");
+        } else {
+            self.samples += samples.len() as u64;
         }
         self.frames += 1;
-        made.unwrap_or_default()
+        made
     }
 
     fn encoded(&self, samples: &[i32]) -> Option<Vec<u8>> {
@@ -139,6 +170,27 @@ mod tests {
         samples
     }
 
+    /// The length that a file tells; 0: it does not.
+    fn told(file: &[u8]) -> u64 {
+        u64::from_be_bytes(file[LENGTH].try_into().expect("eight bytes")) & ((1 << 36) - 1)
+    }
+
+    #[test]
+    fn a_long_one_is_given_as_it_is_made() {
+        let second = tone(RATE.hz() as usize);
+        let mut stream = Flac::new();
+        let mut pieces = vec![];
+        for _ in 0..32 {
+            pieces.push(stream.push(&Pcm::new(RATE, second.clone())));
+        }
+        let begun = pieces.iter().position(|piece| !piece.is_empty());
+        assert_eq!(begun, Some(30), "30 s are held");
+        assert!(!pieces[31].is_empty() && pieces[31].len() < pieces[30].len(), "then it goes on");
+        pieces.push(stream.finish());
+        let file = pieces.concat();
+        assert_eq!((told(&file), played(file).len()), (0, 32 * second.len()));
+    }
+
     #[test]
     fn every_sample_comes_back() {
         for count in [1, 63, 64, FRAME - 1, FRAME, FRAME + 1, 3 * FRAME + 777] {
@@ -148,10 +200,12 @@ mod tests {
             for piece in sound.chunks(1_000) {
                 file.extend(stream.push(&Pcm::new(RATE, piece.to_vec())));
             }
-            assert!(file.starts_with(b"fLaC"), "the header comes first");
-            assert_eq!(file.len() > 42, count > FRAME - 1, "frames are given before the end: {count}");
+            assert!(file.is_empty(), "a short one waits for its length");
             file.extend(stream.finish());
+            assert!(file.starts_with(b"fLaC"), "the header comes first");
+            let told = told(&file);
             let samples = played(file);
+            assert_eq!(told, samples.len() as u64, "the header tells the length: {count}");
             assert_eq!(samples[..count], sound, "{count}");
             assert!(samples.len() < count + SHORTEST && samples[count..].iter().all(|sample| *sample == 0), "{count}");
         }

@@ -18,7 +18,7 @@ const LEFT_OUT: &[&str] = &["/api/auth/logout"];
 
 fn schemathesis(server: &TestServer, key: Option<&str>) -> Output {
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join(".cache/venv/bin/schemathesis");
-    assert!(program.exists(), "{} is missing: run `make deps` first", program.display());
+    assert!(program.exists(), "{} is missing: run scripts/python-venv.sh first", program.display());
     let folder = tempfile::tempdir().expect("a scratch folder");
     let mut command = Command::new(program);
     command

@@ -44,6 +44,7 @@ pub async fn run(stream: TcpStream, wyoming: Arc<Wyoming>, stop: CancellationTok
         wyoming,
         asked: Transcribe::default(),
         hearing: None,
+        next: None,
         speaking,
         stop,
     };
@@ -77,6 +78,8 @@ struct Connection {
     /// What the next sound is to be written down like.
     asked: Transcribe,
     hearing: Option<Hearing>,
+    /// Sound of the next request, which came before the transcript of the last; nothing is read until that is told.
+    next: Option<Frame>,
     speaking: Speaking,
     stop: CancellationToken,
 }
@@ -111,8 +114,14 @@ impl Connection {
             if stopping && self.hearing.is_none() && self.speaking.idle() {
                 return Ok(());
             }
+            if self.hearing.is_none()
+                && let Some(frame) = self.next.take()
+            {
+                let events = self.take(frame).await;
+                self.write(events).await?;
+            }
             let (hearing, speaking) = (&mut self.hearing, &mut self.speaking);
-            let behind = hearing.as_ref().is_some_and(Hearing::behind) || speaking.behind();
+            let behind = self.next.is_some() || hearing.as_ref().is_some_and(Hearing::behind) || speaking.behind();
             let busy = !speaking.idle() || hearing.as_ref().is_some_and(Hearing::stopped);
             let told = async {
                 match hearing {
@@ -150,6 +159,11 @@ impl Connection {
 
     /// Does what a frame asks; gives what is answered at once.
     async fn take(&mut self, frame: Frame) -> Vec<Outgoing> {
+        if self.hearing.as_ref().is_some_and(Hearing::stopped) && matches!(&*frame.kind, "audio-start" | "audio-chunk")
+        {
+            self.next = Some(frame);
+            return vec![];
+        }
         let event = match Incoming::read(frame) {
             Ok(Some(event)) => event,
             Ok(None) => return vec![],
@@ -165,7 +179,7 @@ impl Connection {
             Incoming::AudioStart(format) => self.begin(format).await,
             Incoming::AudioChunk(format, payload) => {
                 let mut events = vec![];
-                if self.hearing.as_ref().is_none_or(Hearing::stopped) {
+                if self.hearing.is_none() {
                     events = self.begin(format).await;
                 }
                 if let Some(hearing) = &mut self.hearing
@@ -204,7 +218,7 @@ impl Connection {
         }
     }
 
-    /// A new stream of sound; one that is still being written down is given up.
+    /// A new stream of sound; one that was not ended is given up.
     async fn begin(&mut self, format: AudioFormat) -> Vec<Outgoing> {
         self.hearing = None;
         let options = hearing::options(&self.asked, &self.wyoming.defaults);

@@ -2,7 +2,7 @@
 //! knows is passed over.
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
 use super::frame::Frame;
@@ -48,6 +48,7 @@ pub struct AudioFormat {
     pub width: Option<u32>,
     pub channels: Option<u32>,
     /// Milliseconds.
+    #[serde(default, deserialize_with = "moment")]
     pub timestamp: Option<u64>,
 }
 
@@ -102,6 +103,12 @@ impl Incoming {
         let reader = READERS.iter().find(|(kind, _)| *kind == frame.kind);
         reader.map(|(_, read)| read(frame)).transpose()
     }
+}
+
+/// Sound is not lost over its time: what is no whole number is rounded down, and what is no time is none.
+fn moment<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    let value = Value::deserialize(from)?;
+    Ok(value.as_u64().or_else(|| value.as_f64().map(|ms| ms as u64)))
 }
 
 fn data<T: DeserializeOwned>(frame: Frame) -> Result<T, serde_json::Error> {
@@ -208,6 +215,11 @@ mod tests {
         let event = read("audio-chunk", json!({"rate": 8000, "width": 4, "channels": 2, "timestamp": null}));
         let format = AudioFormat { rate: Some(8000), width: Some(4), channels: Some(2), timestamp: None };
         assert_eq!(event.expect("valid"), Some(Incoming::AudioChunk(format, Bytes::from_static(b"ab"))));
+        for (time, timestamp) in [(json!(12.9), Some(12)), (json!(-3), Some(0)), (json!("late"), None)] {
+            let event = read("audio-start", json!({"rate": 8000, "timestamp": time})).expect("valid");
+            let format = AudioFormat { rate: Some(8000), timestamp, ..AudioFormat::default() };
+            assert_eq!(event, Some(Incoming::AudioStart(format)), "{time}");
+        }
         assert_eq!(read("detection", json!({})).expect("passed over"), None);
     }
 

@@ -171,8 +171,15 @@ async fn what_is_wrong_is_said_in_openais_words() {
             json!("messages[0].content[0].type"),
             json!("unsupported_value"),
         ),
-        (json!({"model": "m"}), 400, Value::Null, json!("invalid_value")),
-        (json!("hello"), 400, Value::Null, json!("invalid_value")),
+        (json!({"model": "m"}), 400, json!("messages"), json!("missing_required_parameter")),
+        (with(say("hi"), &json!({"max_tokens": -1})), 400, json!("max_tokens"), json!("invalid_value")),
+        (
+            json!({"messages": [{"role": "user", "content": 3}]}),
+            400,
+            json!("messages[0].content"),
+            json!("invalid_value"),
+        ),
+        (json!("hello"), 400, Value::Null, Value::Null),
         (say(&"a".repeat(1024 * 1024)), 413, Value::Null, json!("too_large")),
     ] {
         let shown: String = body.to_string().chars().take(100).collect();

@@ -41,7 +41,7 @@ async fn every_format_sounds_and_says_its_words() {
         ("opus", "audio/ogg", b"OggS"),
         ("flac", "audio/flac", b"fLaC"),
         ("wav", "audio/wav", b"RIFF\xff\xff\xff\xff"),
-        ("pcm", "audio/pcm;rate=24000", b""),
+        ("pcm", "audio/pcm", b""),
     ] {
         let body = json!({"model": "tts-1", "voice": "alloy", "input": "What time is it?", "response_format": format});
         let answer = post(&server, PATH, &body).await;
@@ -155,7 +155,8 @@ async fn sound_comes_before_the_whole_is_made_and_ends_with_its_listener() {
     let engines = bundled_engines().await;
     let voice = Arc::new(HeldVoice::new(engines.speech.clone(), 1));
     let server = TestServer::start_with(folder.path(), &[], Some(Engines { speech: voice.clone(), ..engines })).await;
-    for (format, _) in FORMATS {
+    // A FLAC of less than 30 s waits for its length.
+    for (format, _) in FORMATS.into_iter().filter(|(format, _)| *format != "flac") {
         voice.begun.store(0, Ordering::SeqCst);
         let answer = post(&server, PATH, &json!({"input": SENTENCES, "response_format": format})).await;
         let mut sound = answer.bytes_stream();
@@ -224,6 +225,7 @@ async fn wrong_wishes_are_refused_by_name() {
         (json!({"input": "🌞 ---"}), "invalid_value", "input", "nothing to speak"),
         (json!({"input": "a".repeat(5_001)}), "invalid_value", "input", "5001 characters"),
         (json!({"input": 7}), "invalid_value", "input", "expected a string"),
+        (json!({"input": "Hello.", "voice": 7}), "invalid_value", "voice", "neither a name nor an object with an id"),
         (json!({"input": "Hello.", "speed": 0.2}), "invalid_value", "speed", "0.25"),
         (json!({"input": "Hello.", "speed": 4.1}), "invalid_value", "speed", "0.25"),
         (json!({"input": "Hello.", "speed": "fast"}), "invalid_value", "speed", "fast"),

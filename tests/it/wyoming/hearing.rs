@@ -102,6 +102,19 @@ async fn silence_is_an_empty_transcript() {
     server.stop().await;
 }
 
+#[tokio::test]
+async fn who_does_not_wait_for_a_transcript_has_all_of_them_in_order() {
+    let server = server(&[]).await;
+    let mut client = Client::connect(&server).await;
+    client.say(&recording("what time is it")).await;
+    client.say(&recording("tell me a story")).await;
+    for text in ["what time is it", "tell me a story"] {
+        assert_eq!(words(client.event("transcript").await.text()), text);
+        client.event("transcript-stop").await;
+    }
+    server.stop().await;
+}
+
 /// The recording at another rate, width and number of channels.
 fn written(samples: &[i16], rate: u32, width: usize, channels: usize) -> Vec<u8> {
     use aigolos::audio::{Pcm, RateConverter, SampleRate};

@@ -19,14 +19,13 @@ use self::{
     asked::ChatCompletionRequest,
     stop::Stop,
 };
-use super::{errors::Refused, told};
+use super::{errors::Refused, json::Fields, told};
 use crate::{
     engine::{ChatDelta, ChatStream, EngineError, StopCause},
     model::UnixMs,
     protocol::{
         caller::Caller,
         error::ApiError,
-        json::Body,
         rest::{sse, work::Work},
     },
     store::Scope,
@@ -52,7 +51,7 @@ pub fn router(work: Work) -> OpenApiRouter {
 pub async fn complete(
     State(work): State<Work>,
     caller: Caller,
-    Body(asked): Body<ChatCompletionRequest>,
+    Fields(asked): Fields<ChatCompletionRequest>,
 ) -> Result<Response, Refused> {
     caller.needs(Scope::Llm)?;
     let streamed = asked.stream == Some(true);

@@ -147,8 +147,12 @@ fn undressed(response: &Response) -> Option<Refused> {
     if json || !(status.is_client_error() || status.is_server_error()) {
         return None;
     }
-    let code = Code::ALL.iter().copied().find(|code| code.status() == status).unwrap_or(Code::BadRequest);
-    let code = if status.is_server_error() { Code::Internal } else { code };
+    let same = || Code::ALL.iter().copied().find(|code| code.status() == status);
+    let code = match status {
+        StatusCode::BAD_REQUEST => Code::BadRequest,
+        status if status.is_server_error() => Code::Internal,
+        _ => same().unwrap_or(Code::BadRequest),
+    };
     Some(ApiError::new(code, code.title(), "the endpoints are described at /api/docs/").into())
 }
 
@@ -226,6 +230,8 @@ mod tests {
     async fn what_others_refuse_is_dressed_and_what_succeeds_is_not() {
         let (status, body) = dressed((StatusCode::BAD_REQUEST, "no").into_response()).await;
         assert_eq!((status.as_u16(), &body["error"]["type"]), (400, &Value::from("invalid_request_error")));
+        let message = body["error"]["message"].as_str().unwrap_or_default();
+        assert!(message.starts_with(Code::BadRequest.title()), "nobody knows that it is about JSON: {message}");
         let mut fine = "text".into_response();
         dress(&mut fine, None);
         assert_eq!(to_bytes(fine.into_body(), 100).await.expect("a body"), "text");

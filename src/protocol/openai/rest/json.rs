@@ -57,12 +57,16 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refused> {
                 let before = if path == "." { String::new() } else { format!("{path}.") };
                 Refused::missing(&format!("{before}{field}"), "send it")
             }
-            None => Refused::value(&path, problem, "the fields are described at /api/docs/"),
+            // No one field is wrong, such as where one is there twice.
+            None if path == "." => ApiError::new(Code::InvalidField, problem, FIELDS).into(),
+            None => Refused::value(&path, problem, FIELDS),
         }
     })?;
     json.end().map_err(|_| Refused::from(not_json()))?;
     Ok(parsed)
 }
+
+const FIELDS: &str = "the fields are described at /api/docs/";
 
 fn not_json() -> ApiError {
     ApiError::new(Code::InvalidJson, "the body is no JSON object", "send one, and nothing behind it")
@@ -95,6 +99,7 @@ mod tests {
             (r#"{"input": 3}"#, Some("input"), Some("invalid_value")),
             (r#"{"input": "a", "inner": {"number": "b"}}"#, Some("inner.number"), Some("invalid_value")),
             (r#"{"input": "a", "inner": {}}"#, Some("inner.number"), Some("missing_required_parameter")),
+            (r#"{"input": "a", "input": "b"}"#, None, Some("invalid_value")),
             (r#"["a"]"#, None, None),
             ("7", None, None),
             ("null", None, None),

@@ -3,6 +3,7 @@
 use axum::{
     Json,
     extract::State,
+    http::{HeaderValue, header},
     response::{Response, sse::Event},
 };
 use bytes::Bytes;
@@ -67,7 +68,7 @@ pub struct OpenAiSpeech {
 
 /// A voice's name, alone or in an object.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "it is neither a name nor an object with an id")]
 pub enum OpenAiVoiceName {
     Plain(String),
     Object { id: String },
@@ -142,7 +143,12 @@ pub async fn speech(
         // It ends by itself when the server does, with a word about it.
         return Ok(sse::answer(told(sound, tokens), CancellationToken::new()));
     }
-    Ok(speaking::answer(sound, format))
+    let mut answer = speaking::answer(sound, format);
+    if format == SoundFormat::Pcm {
+        // As OpenAI says it: clients compare it.
+        answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("audio/pcm"));
+    }
+    Ok(answer)
 }
 
 /// What is counted as a token of text: a guess, since nothing here is paid for by the token.

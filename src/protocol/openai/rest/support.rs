@@ -98,7 +98,7 @@ pub const FIELDS: &[FieldOf] = &[
     field(CHAT, "response_format", Partly("text; a form cannot be promised")),
     field(CHAT, "modalities", Partly("text; POST /v1/audio/speech speaks it")),
     field(CHAT, "logprobs", No("probabilities are not known")),
-    field(CHAT, "stop", No("answers cannot be stopped at words")),
+    field(CHAT, "stop", Yes),
     field(CHAT, "functions", No("replaced by tools")),
 ];
 

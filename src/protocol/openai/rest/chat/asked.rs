@@ -82,7 +82,7 @@ pub struct ChatCompletionMessage {
 
 /// Text, or parts of text.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "it is neither text nor a list of parts")]
 enum ChatCompletionContent {
     Text(String),
     Parts(Vec<ChatCompletionPart>),
