@@ -59,14 +59,14 @@ impl Fault {
     #[must_use]
     pub fn of_json(path: &str, message: &str) -> Self {
         // "missing field `audio` at line 1 column 40"
-        let text = message.split(" at line ").next().unwrap_or(message);
+        let text = in_json_words(message.split(" at line ").next().unwrap_or(message));
         let path = path.trim_matches('.');
         if let Some(field) = text.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
             let parent = path.trim_end_matches('?').trim_end_matches('.');
             return Self::missing(if parent.is_empty() { field.to_owned() } else { format!("{parent}.{field}") });
         }
         let code = if text.starts_with("invalid type") { "invalid_type" } else { "invalid_value" };
-        let text = if path.is_empty() { text.to_owned() } else { format!("{text} ('{path}')") };
+        let text = if path.is_empty() { text } else { format!("{text} ('{path}')") };
         Self { param: (!path.is_empty()).then(|| path.to_owned()), ..Self::new(code, text) }
     }
 
@@ -79,4 +79,15 @@ impl Fault {
         };
         ErrorBody { kind, code: self.code.map(str::to_owned), message: self.message, param: self.param, event_id }
     }
+}
+/// serde names what it expected in Rust's words.
+fn in_json_words(text: &str) -> String {
+    let Some((found, expected)) = text.split_once(", expected ") else { return text.to_owned() };
+    let kind = match expected {
+        _ if expected.starts_with("struct ") => "an object",
+        "u8" | "u16" | "u32" | "u64" | "i64" | "usize" => "a whole number",
+        "f32" | "f64" => "a number",
+        other => other,
+    };
+    format!("{found}, expected {kind}")
 }

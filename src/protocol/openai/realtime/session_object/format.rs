@@ -77,7 +77,7 @@ impl Format {
             }
         };
         match rate {
-            Some(rate) if !rate.is_null() && rate.as_u64() != Some(u64::from(format.rate().hz())) => {
+            Some(rate) if !rate.is_null() && rate.as_f64() != Some(f64::from(format.rate().hz())) => {
                 let problem = format!("the rate of this format is {}", format.rate());
                 Err(Fault::value(format!("{param}.rate"), problem))
             }

@@ -98,9 +98,9 @@ impl Vad {
         match &mut vad.kind {
             VadKind::Server { threshold, prefix_ms, silence_ms, idle_ms } => {
                 *threshold = wish.threshold.unwrap_or(*threshold);
-                *prefix_ms = wish.prefix_padding_ms.unwrap_or(*prefix_ms);
-                *silence_ms = wish.silence_duration_ms.unwrap_or(*silence_ms);
-                *idle_ms = wish.idle_timeout_ms.unwrap_or(*idle_ms);
+                *prefix_ms = wish.prefix_padding_ms.map_or(*prefix_ms, |ms| ms.0);
+                *silence_ms = wish.silence_duration_ms.map_or(*silence_ms, |ms| ms.0);
+                *idle_ms = wish.idle_timeout_ms.map_or(*idle_ms, |ms| ms.map(|ms| ms.0));
                 within(&path("threshold"), *threshold, &THRESHOLD)?;
                 within(&path("prefix_padding_ms"), *prefix_ms, &PREFIX_MS)?;
                 within(&path("silence_duration_ms"), *silence_ms, &SILENCE_MS)?;

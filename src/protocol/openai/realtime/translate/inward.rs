@@ -127,7 +127,7 @@ impl Conversation {
         let item = self.item(&item_id).ok_or_else(unknown)?;
         let text = "Only model output audio messages can be truncated";
         let made = item.made().ok_or_else(|| Fault::new("", text).nameless())?;
-        if content_index != 0 {
+        if content_index.0 != 0 {
             return Err(Fault::value("content_index", "the sound of a message is its part 0"));
         }
         if !(0.0..=f64::from(u32::MAX)).contains(&audio_end_ms) {

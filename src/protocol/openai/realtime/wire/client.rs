@@ -3,7 +3,7 @@
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use super::{item::ItemWish, response::ResponseWish, session::SessionWish};
+use super::{Whole, item::ItemWish, response::ResponseWish, session::SessionWish};
 use crate::protocol::openai::realtime::fault::Fault;
 
 /// Longer names for events are not echoed.
@@ -77,7 +77,7 @@ pub struct ItemId {
 pub struct ItemTruncate {
     pub item_id: String,
     #[serde(default)]
-    pub content_index: u32,
+    pub content_index: Whole,
     /// A whole number, though some clients write it with a point.
     pub audio_end_ms: f64,
 }
@@ -198,6 +198,22 @@ mod tests {
             fault(r#"{"type":"session.update","session":{"audio":{"input":{"turn_detection":{"threshold":"x"}}}}}"#),
             (Some("invalid_type"), Some("session.audio.input.turn_detection.threshold".into()))
         );
+    }
+
+    #[test]
+    fn whole_numbers_may_have_a_point() {
+        let update = |ms: &str| {
+            let text =
+                format!(r#"{{"type":"session.update","session":{{"turn_detection":{{"prefix_padding_ms":{ms}}}}}}}"#);
+            ClientEvent::parse(&text).event
+        };
+        assert_eq!(update("300.0"), update("300"));
+        assert!(update("300").is_ok());
+        for wrong in ["300.5", "-1", "5e9", "\"300\""] {
+            assert!(update(wrong).is_err(), "{wrong}");
+        }
+        let fault = update("{}").expect_err("an object is no number");
+        assert!(fault.message.contains("expected a number"), "{}", fault.message);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::nullable;
+use super::{Whole, nullable};
 
 /// `session` of `session.update`, of `transcription_session.update` and of a client secret.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -91,12 +91,12 @@ pub struct TranscriptionWish {
 pub struct TurnDetectionWish {
     pub r#type: Option<String>,
     pub threshold: Option<f64>,
-    pub prefix_padding_ms: Option<u32>,
-    pub silence_duration_ms: Option<u32>,
+    pub prefix_padding_ms: Option<Whole>,
+    pub silence_duration_ms: Option<Whole>,
     pub create_response: Option<bool>,
     pub interrupt_response: Option<bool>,
     #[serde(deserialize_with = "nullable")]
-    pub idle_timeout_ms: Option<Option<u32>>,
+    pub idle_timeout_ms: Option<Option<Whole>>,
     pub eagerness: Option<String>,
 }
 
