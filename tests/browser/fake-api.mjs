@@ -57,6 +57,8 @@ export class FakeApi {
     this.pace = 40;
     /** The events of a job stop after so many, once, and the line is cut. */
     this.cutEventsAfter = Infinity;
+    /** When it is cut: a page that has not read yet what came forgets it as the line breaks, so tests wait until it is shown. */
+    this.mayCut = Promise.resolve();
     /** @type {Map<string, any>} */
     this.jobs = new Map();
   }
@@ -139,14 +141,15 @@ const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 /**
  * @param {import('node:http').ServerResponse} response
  * @param {[string, unknown][]} events
- * @param {{from?: number, pace: number, cutAfter?: number}} options
+ * @param {{from?: number, pace: number, cutAfter?: number, mayCut?: Promise<void>}} options
  */
-async function tell(response, events, { from = 0, pace, cutAfter = Infinity }) {
+async function tell(response, events, { from = 0, pace, cutAfter = Infinity, mayCut }) {
   response.writeHead(200, { 'content-type': 'text/event-stream' });
   response.flushHeaders();
   for (const [index, [name, data]] of events.entries()) {
     if (index < from) continue;
     if (index >= cutAfter) {
+      await mayCut;
       // What was written still arrives, then the line ends in the middle of the answer.
       response.socket?.end();
       return;
@@ -256,7 +259,7 @@ const ROUTES = [
     events.push(['done', { text: TRANSCRIPT.join(' '), language: 'en', duration_ms: 12_000, segments: [], conversation_id: conversation.id }]);
     const cutAfter = api.cutEventsAfter;
     api.cutEventsAfter = Infinity;
-    await tell(response, events, { from: Number(headers['last-event-id'] ?? 0), pace: api.pace, cutAfter });
+    await tell(response, events, { from: Number(headers['last-event-id'] ?? 0), pace: api.pace, cutAfter, mayCut: api.mayCut });
     if (cutAfter === Infinity && response.writableEnded) job.state = 'done';
     return undefined;
   }],
@@ -270,7 +273,7 @@ const ROUTES = [
     const words = `You wrote: ${said.message} And this is what I have to say to it, a word at a time.`.split(/(?<= )/);
     const cutAfter = api.cutEventsAfter;
     api.cutEventsAfter = Infinity;
-    await tell(response, [['started', { conversation_id: id }], ...words.map((text) => /** @type {[string, unknown]} */ (['delta', { text }])), ['done', { text: words.join(''), timings: {} }]], { pace: api.pace, cutAfter });
+    await tell(response, [['started', { conversation_id: id }], ...words.map((text) => /** @type {[string, unknown]} */ (['delta', { text }])), ['done', { text: words.join(''), timings: {} }]], { pace: api.pace, cutAfter, mayCut: api.mayCut });
   }],
   ['POST', /^\/api\/tts\/synthesize\/$/, async (api, { body: said }, response) => {
     const sound = tone(1.6);

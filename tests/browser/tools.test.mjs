@@ -6,6 +6,19 @@ import { file, onPage } from './site.mjs';
 
 const WAV = file('meeting.wav', 2000);
 
+/**
+ * The next stream of events is cut after so many of them, when the page has shown what it got.
+ * @param {import('./fake-api.mjs').FakeApi} api
+ * @param {number} events
+ * @returns {() => void} cuts it
+ */
+function cutLater(api, events) {
+  api.cutEventsAfter = events;
+  let cut = () => {};
+  api.mayCut = new Promise((resolve) => { cut = () => resolve(undefined); });
+  return () => cut();
+}
+
 onPage('a recording becomes text: sent with its progress, written down as it comes, copied, saved', '/app/', async ({ page, api, shows }) => {
   await page.evaluate(() => {
     const labels = /** @type {string[]} */ ([]);
@@ -85,13 +98,15 @@ onPage('a microphone that is refused is explained', '/app/', async ({ page, show
 }, { browser: { microphone: false } });
 
 onPage('events that break off go on where they broke: nothing twice, nothing missing', '/app/', async ({ page, api, shows }) => {
-  api.cutEventsAfter = 5;
+  const cut = cutLater(api, 4);
   await page.setInputFiles('#file', WAV);
+  await shows('#transcribe-text', /^Good morning, everybody\.$/);
+  cut();
   await shows('#transcribe-problem', /does not answer[\s\S]*Try 2 of 3/);
   await shows('#transcribe-text', /^Good morning, everybody\. Today we talk about the harbour\. The new crane comes on Thursday\. That is all for now\.$/);
   await page.waitForSelector('#transcribe-actions:not([hidden])');
   const asked = api.asked.filter(({ path }) => path.endsWith('/events'));
-  assert.deepEqual(asked.map(({ headers }) => headers['last-event-id']), [undefined, '5']);
+  assert.deepEqual(asked.map(({ headers }) => headers['last-event-id']), [undefined, '4']);
 });
 
 onPage('work that goes on is found again after the page was left', '/app/', async ({ page, api, shows, go }) => {
@@ -161,9 +176,11 @@ onPage('an answer is stopped in the middle, and what came of it stays', '/app/',
 });
 
 onPage('an answer that breaks off is not asked for twice by itself', '/app/', async ({ page, api, shows }) => {
-  api.cutEventsAfter = 5;
+  const cut = cutLater(api, 5);
   await page.fill('#chat-text', 'Tell me');
   await page.press('#chat-text', 'Enter');
+  await shows('.bubble.it', /You wrote: Tell me/);
+  cut();
   await shows('#chat-problem', /does not answer[\s\S]*Try again/);
   await shows('.bubble.it', /broke off here/);
   assert.equal(api.asked.filter(({ path }) => path === '/api/llm/chat/').length, 1);
