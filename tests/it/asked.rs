@@ -154,6 +154,19 @@ async fn a_reply_is_asked_for_and_kept_with_the_words_it_answers() {
 }
 
 #[tokio::test]
+async fn a_client_that_writes_and_never_asks_fills_no_memory() {
+    let talk = Talk::with(SessionOptions::default(), vec![says("Enough.")]).await;
+    for number in 0..40 {
+        talk.send(given(number, user(&"ж".repeat(2_000)))).await;
+    }
+    talk.send(respond(1, Respond::default())).await;
+    assert!(matches!(talk.next().await, Event::ReplyStarted { .. }));
+    assert!(matches!(talk.next().await, Event::ReplyDone { .. }));
+    let kept = talk.kept().said.text.len();
+    assert!((60_000..=65_536).contains(&kept), "{kept} bytes of 160 000");
+}
+
+#[tokio::test]
 async fn a_function_is_called_and_its_output_answered() {
     let call = ToolCall { id: "call_1".into(), name: "clock".into(), arguments: "{\"zone\":\"utc\"}".into() };
     let calling = vec![

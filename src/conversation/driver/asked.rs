@@ -34,6 +34,9 @@ const HEARING: usize = 8;
 /// Replies that have ended and may still be cut.
 const PAST: usize = 16;
 
+/// Bytes kept of what a client writes before it asks for a reply; the model is told all that its budget holds.
+const UNANSWERED: usize = 64 * 1024;
+
 /// A reply that has ended, as long as a client may say how much of it was played.
 pub(super) struct Past {
     turn: TurnId,
@@ -83,10 +86,11 @@ impl Driver {
     }
 
     fn write_unanswered(&mut self, text: &str) {
-        if !self.unanswered.is_empty() {
+        if (1..UNANSWERED).contains(&self.unanswered.len()) {
             self.unanswered.push('\n');
         }
-        self.unanswered.push_str(text);
+        let room = UNANSWERED.saturating_sub(self.unanswered.len()).min(text.len());
+        self.unanswered.push_str(&text[..text.floor_char_boundary(room)]);
     }
 
     fn hear_item(&mut self, key: ItemKey, pcm: Pcm) {
