@@ -3,12 +3,15 @@
 
 mod clients;
 mod keeping;
+mod library;
+mod logs;
+mod operating;
 
 use std::path::PathBuf;
 
 use clap::Args;
 
-pub use self::{clients::Clients, keeping::Keeping};
+pub use self::{clients::Clients, keeping::Keeping, library::Library, logs::Logs, operating::Operating};
 
 use crate::engine::vad::VadEngine;
 
@@ -165,6 +168,15 @@ pub struct Settings {
 
     #[command(flatten)]
     pub clients: Clients,
+
+    #[command(flatten)]
+    pub library: Library,
+
+    #[command(flatten)]
+    pub logs: Logs,
+
+    #[command(flatten)]
+    pub operating: Operating,
 }
 
 /// Empty, or a number from 0 to 2.

@@ -12,6 +12,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("store", 2),
     ("engine", 2),
     ("account", 3),
+    ("catalogue", 3),
     ("conversation", 3),
     ("job", 4),
     ("page", 4),
