@@ -5,16 +5,42 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What a model does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ModelKind {
     /// Speech to text: Whisper in ggml form.
     Asr,
+    /// Text to text: a chat model, served by Ollama.
+    Llm,
     /// Text to speech: a Piper voice.
     Tts,
+}
+
+impl ModelKind {
+    pub const ALL: [Self; 3] = [Self::Asr, Self::Llm, Self::Tts];
+
+    /// Its name on every wire.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Asr => "asr",
+            Self::Llm => "llm",
+            Self::Tts => "tts",
+        }
+    }
+
+    /// The setting that names the model in use.
+    #[must_use]
+    pub const fn setting(self) -> &'static str {
+        match self {
+            Self::Asr => "ASR_MODEL_NAME",
+            Self::Llm => "LLM_MODEL_NAME",
+            Self::Tts => "TTS_VOICE",
+        }
+    }
 }
 
 /// A model file.
