@@ -10,6 +10,7 @@ pub mod audio;
 pub mod conversation;
 pub mod engine;
 pub mod job;
+pub mod measure;
 pub mod model;
 pub mod page;
 pub mod protocol;
