@@ -23,7 +23,7 @@ const VOICE: Values = Values::These(&["piper", "espeak"]);
 const ENDED: Values = Values::These(&["done", "failed", "cancelled"]);
 const REPLY: Values = Values::These(&["done", "barge_in", "client", "superseded", "closing", "failed"]);
 const CLOSED: Values =
-    Values::These(&["client_ended", "idle", "slow_reader", "shutdown", "abandoned", "revoked", "other"]);
+    Values::These(&["client_ended", "idle", "slow_reader", "shutdown", "restart", "abandoned", "revoked", "other"]);
 
 macro_rules! table {
     ($($told:ident $name:ident $full:literal $kind:expr, [$($label:literal = $values:expr),*], $help:literal;)*) => {
