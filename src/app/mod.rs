@@ -9,6 +9,7 @@ mod health;
 mod keeping;
 mod listen;
 mod manners;
+mod metrics;
 mod openapi;
 mod recorder;
 mod retention;
