@@ -24,6 +24,7 @@ use utoipa_axum::router::OpenApiRouter;
 use super::{
     archive::Archive,
     health::{self, Health},
+    lifecycle::{self, Lifecycle},
     manners::{self, Manners},
     openapi, watch,
 };
@@ -68,6 +69,7 @@ pub struct Parts {
     pub manners: Manners,
     /// Names the server answers to besides this machine's own; `None`: any.
     pub allowed_hosts: Option<Vec<String>>,
+    pub life: Lifecycle,
     pub shutdown: CancellationToken,
     pub sockets: TaskTracker,
 }
@@ -86,6 +88,7 @@ pub fn router(parts: Parts) -> Router {
         work,
         manners,
         allowed_hosts,
+        life,
         shutdown,
         sockets,
     } = parts;
@@ -106,7 +109,7 @@ pub fn router(parts: Parts) -> Router {
         sockets: sockets.clone(),
     };
     let (interface, description) = OpenApiRouter::with_openapi(openapi::Description::openapi())
-        .merge(health::router(Health::new(hub.clone(), archive.clone(), shutdown.clone()))) // /api/health/
+        .merge(health::router(Health::new(hub.clone(), archive.clone(), life.clone(), shutdown.clone()))) // /api/health/
         .merge(people)
         .merge(rest::admin::router(admin)) // /api/admin/
         .merge(rest::admin_sessions::router(hub.clone(), archive.store())) // /api/admin/sessions
@@ -115,6 +118,7 @@ pub fn router(parts: Parts) -> Router {
         .merge(openai::realtime::secrets::router(door.clone())) // /v1/realtime/client_secrets
         .merge(rest::work::router(work)) // /api/asr/ /api/jobs/ /api/llm/ /api/tts/
         .layer(DefaultBodyLimit::max(MAX_JSON))
+        .layer(middleware::from_fn_with_state(life, lifecycle::at_work))
         .split_for_parts();
     let origins = native.origins.clone();
     let routes = Router::new()
