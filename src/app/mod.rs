@@ -4,9 +4,11 @@ mod archive;
 mod check;
 mod commands;
 pub mod config;
+mod cpu;
 mod engines;
 mod health;
 mod keeping;
+mod lifecycle;
 mod listen;
 mod manners;
 mod metrics;
@@ -16,6 +18,7 @@ mod retention;
 mod router;
 mod serve;
 mod settings;
+mod systemd;
 mod telemetry;
 mod tls;
 mod watch;
@@ -42,6 +45,10 @@ pub fn main() -> ExitCode {
             return ExitCode::from(if error.is_help() { 0 } else { EXIT_USAGE });
         }
     };
+    if let Some(lacking) = cpu::lacking() {
+        eprintln!("error: {lacking}");
+        return ExitCode::FAILURE;
+    }
     telemetry::start(&config);
     tls::use_ring();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("aigolos-net").build() {

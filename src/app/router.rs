@@ -24,6 +24,7 @@ use utoipa_axum::router::OpenApiRouter;
 use super::{
     archive::Archive,
     health::{self, Health},
+    lifecycle::{self, Lifecycle},
     manners::{self, Manners},
     metrics::Metrics,
     openapi, watch,
@@ -72,6 +73,7 @@ pub struct Parts {
     pub manners: Manners,
     /// Names the server answers to besides this machine's own; `None`: any.
     pub allowed_hosts: Option<Vec<String>>,
+    pub life: Lifecycle,
     pub shutdown: CancellationToken,
     pub sockets: TaskTracker,
 }
@@ -92,6 +94,7 @@ pub fn router(parts: Parts) -> Router {
         work,
         manners,
         allowed_hosts,
+        life,
         shutdown,
         sockets,
     } = parts;
@@ -121,6 +124,7 @@ pub fn router(parts: Parts) -> Router {
         .merge(openai::realtime::secrets::router(door.clone())) // /v1/realtime/client_secrets
         .merge(rest::work::router(work)) // /api/asr/ /api/jobs/ /api/llm/ /api/tts/
         .layer(DefaultBodyLimit::max(MAX_JSON))
+        .layer(middleware::from_fn_with_state(life, lifecycle::at_work))
         .split_for_parts();
     let origins = native.origins.clone();
     let routes = Router::new()

@@ -207,7 +207,7 @@ impl From<Refused> for ApiError {
 impl ApiError {
     #[must_use]
     pub fn shutting_down() -> Self {
-        Self::new(Code::ShuttingDown, "the server is stopping", "connect again in a moment")
+        Self::new(Code::ShuttingDown, "the server is stopping", "connect again after retry_after_ms").retry_after(2_000)
     }
 
     #[must_use]
