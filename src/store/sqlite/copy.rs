@@ -74,6 +74,8 @@ pub async fn replace_all(
     on_a_thread("store-restore", move || {
         let mut connection = connections(&folder)?.swap_remove(0);
         connection.busy_timeout(BUSY).map_err(failed)?;
+        // Files change places when this has been committed: it must then outlast a power failure.
+        connection.pragma_update(None, "synchronous", "full").map_err(failed)?;
         let whole = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
         if !force && !is_empty(&whole).map_err(failed)? {
             return Err(CopyError::NotEmpty);
