@@ -1,5 +1,6 @@
 //! What `aigolos` does besides serving.
 
+pub mod backup;
 pub mod dev_cert;
 pub mod user;
 

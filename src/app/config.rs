@@ -11,7 +11,7 @@ use std::{
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, parser::ValueSource};
 
-use super::commands::user::UserAction;
+use super::commands::{backup::BackupAction, user::UserAction};
 pub use super::settings::Settings;
 
 /// A self-hosted realtime voice server. Without a command it serves.
@@ -53,6 +53,19 @@ pub enum Action {
     },
     /// Make a certificate for this machine, and print the settings that use it
     DevCert,
+    /// Save everything that is kept in one file, beside a running server or without one
+    Backup {
+        #[command(flatten)]
+        action: BackupAction,
+    },
+    /// Bring back what a backup holds, into either database; no server may run meanwhile
+    Restore {
+        /// A file that `aigolos backup` made
+        file: PathBuf,
+        /// Replace what is there
+        #[arg(long)]
+        force: bool,
+    },
     /// Make, list, lock and delete accounts
     User {
         #[command(subcommand)]

@@ -1,6 +1,7 @@
 //! The top floor: configuration, the choice of engines, the router, and the commands.
 
 mod archive;
+pub mod backup;
 mod check;
 mod commands;
 pub mod config;
@@ -65,6 +66,8 @@ pub fn main() -> ExitCode {
             Action::Config => commands::print_config(&config),
             Action::Transcribe { file, words } => commands::transcribe(&config, &file, words).await,
             Action::User { action } => commands::user::user(&config, action).await,
+            Action::Backup { action } => commands::backup::backup(&config, action).await,
+            Action::Restore { file, force } => commands::backup::restore(&config, &file, force).await,
             Action::DevCert => commands::dev_cert::dev_cert(&config),
             Action::Say { text, output, voice } => commands::say(&config, &text, &output, voice).await,
         }

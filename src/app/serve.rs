@@ -9,6 +9,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{
     EXIT_USAGE,
     archive::Archive,
+    backup,
     config::Config,
     engines,
     health::Health,
@@ -120,6 +121,7 @@ async fn run_until(
     let (stopping, sockets) = (CancellationToken::new(), TaskTracker::new());
     let store = keeping::open_store(config).await.map_err(io::Error::other)?;
     tracing::info!(kind = store.kind(), "the store is open");
+    backup::finish_interrupted(&config.settings.data_dir, store.as_ref()).await.map_err(io::Error::other)?;
     let archive = Archive::start(config, Arc::clone(&store)).map_err(io::Error::other)?;
     let jobs = keeping::jobs(config, Arc::clone(&store), engines.clone())?;
     let work = Work {
