@@ -7,6 +7,7 @@ pub mod config;
 mod engines;
 mod health;
 mod keeping;
+mod library;
 mod listen;
 mod manners;
 mod openapi;
@@ -57,6 +58,7 @@ pub fn main() -> ExitCode {
             Action::Config => commands::print_config(&config),
             Action::Transcribe { file, words } => commands::transcribe(&config, &file, words).await,
             Action::User { action } => commands::user::user(&config, action).await,
+            Action::Models { action } => commands::models::models(&config, action).await,
             Action::DevCert => commands::dev_cert::dev_cert(&config),
             Action::Say { text, output, voice } => commands::say(&config, &text, &output, voice).await,
         }

@@ -42,7 +42,7 @@ use crate::{
                 secrets::Secrets,
             },
         },
-        rest::{self, admin::Admin, work::Work},
+        rest::{self, models::Models, work::Work},
     },
 };
 
@@ -62,7 +62,7 @@ pub struct Parts {
     pub archive: Archive,
     /// Told when something about people, log-ins or keys has changed.
     pub people_changed: Arc<Notify>,
-    pub admin: Admin,
+    pub models: Models,
     pub pages: PageSettings,
     pub work: Work,
     pub manners: Manners,
@@ -81,7 +81,7 @@ pub fn router(parts: Parts) -> Router {
         accounts,
         archive,
         people_changed,
-        admin,
+        models,
         pages,
         work,
         manners,
@@ -108,7 +108,7 @@ pub fn router(parts: Parts) -> Router {
     let (interface, description) = OpenApiRouter::with_openapi(openapi::Description::openapi())
         .merge(health::router(Health::new(hub.clone(), archive.clone(), shutdown.clone()))) // /api/health/
         .merge(people)
-        .merge(rest::admin::router(admin)) // /api/admin/
+        .merge(rest::models::router(models)) // /api/models/
         .merge(rest::admin_sessions::router(hub.clone(), archive.store())) // /api/admin/sessions
         .merge(rest::conversations::router(archive.store())) // /api/conversations/
         .merge(openai::rest::router(work.clone())) // /v1/

@@ -10,12 +10,15 @@ use super::{
     EXIT_USAGE,
     archive::Archive,
     config::Config,
-    engines, keeping, listen,
+    engines, keeping,
+    library::{self, FileChooser},
+    listen,
     router::{self, Parts},
     tls::{self, Tls},
     wyoming,
 };
 use crate::{
+    catalogue::Chooser,
     conversation::{
         driver::DriverSettings,
         history::PromptSettings,
@@ -27,7 +30,7 @@ use crate::{
     protocol::{
         native::routes::NativeSettings,
         openai::realtime::routes::RealtimeSettings,
-        rest::{admin::Admin, work::Work},
+        rest::{models::Models, work::Work},
     },
 };
 
@@ -107,6 +110,12 @@ pub async fn run(
     let replies = work.replies.clone();
     let wyoming =
         wyoming::open(config, engines.clone(), hub_settings(config), native_settings(config).defaults).await?;
+    let library = library::open(config).map_err(io::Error::other)?;
+    let chooser: Arc<dyn Chooser> = Arc::new(FileChooser::new(config));
+    if config.settings.library.llm_pull {
+        let fetching = library::fetch_chat_model(config.clone(), library.clone(), Arc::clone(&chooser));
+        tokio::spawn(stopping.clone().run_until_cancelled_owned(fetching));
+    }
     let hub = Hub::new(engines, hub_settings(config), archive.journal());
     let accounts = keeping::accounts(config, store, address).map_err(io::Error::other)?;
     let router = router::router(Parts {
@@ -116,7 +125,12 @@ pub async fn run(
         accounts: accounts.clone(),
         archive: archive.clone(),
         people_changed: archive.watch_over(hub.clone()),
-        admin: Admin { hub: hub.clone(), models: config.settings.models_dir.clone().into() },
+        models: Models {
+            library: library.clone(),
+            chooser: Arc::clone(&chooser),
+            hub: hub.clone(),
+            shutdown: stopping.clone(),
+        },
         work,
         manners: keeping::manners(config).map_err(io::Error::other)?,
         pages: keeping::pages(config),
@@ -131,6 +145,7 @@ pub async fn run(
     let shutdown = async move {
         stop.await;
         tracing::info!(sessions = drained.sessions(), "stopping");
+        library.close();
         // Sessions first, so that each tells its client why; then the sockets that carry them.
         if tokio::time::timeout(DRAIN, drained.shut_down()).await.is_err() {
             tracing::warn!("some sessions did not end in time");
