@@ -11,7 +11,7 @@ use std::{
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, parser::ValueSource};
 
-use super::commands::{backup::BackupAction, user::UserAction};
+use super::commands::{backup::BackupAction, models::ModelsAction, user::UserAction};
 pub use super::settings::Settings;
 
 /// A self-hosted realtime voice server. Without a command it serves.
@@ -50,6 +50,11 @@ pub enum Action {
         /// A voice id; `aigolos check` lists them
         #[arg(long)]
         voice: Option<String>,
+    },
+    /// List, fetch, choose, remove and check models
+    Models {
+        #[command(subcommand)]
+        action: ModelsAction,
     },
     /// Make a certificate for this machine, and print the settings that use it
     DevCert,
@@ -176,6 +181,15 @@ impl Config {
             ));
         }
         Ok(Self { settings, bind, wyoming, metrics, lines })
+    }
+
+    /// Whether a setting was given, by flag, environment or `.env`. `auto` and nothing at all leave open what it is to be,
+    /// and do not count.
+    #[must_use]
+    pub fn given(&self, name: &str) -> bool {
+        self.lines
+            .iter()
+            .any(|line| line.name == name && line.source != "default" && !matches!(line.value.as_str(), "" | "auto"))
     }
 
     /// How addresses of this server begin.
@@ -308,6 +322,14 @@ mod tests {
             let error = parse(line).expect_err(line).to_string();
             assert!(error.contains(name), "{line}: {error}");
         }
+    }
+
+    #[test]
+    fn what_was_left_open_was_not_given() {
+        let (_, config) =
+            parse("aigolos --asr-model-name auto --tts-voice en-gb --llm-model-name qwen2.5:7b").expect("valid");
+        assert!(config.given("TTS_VOICE") && config.given("LLM_MODEL_NAME"));
+        assert!(!config.given("ASR_MODEL_NAME") && !config.given("MAX_SESSIONS") && !config.given("NO_SUCH"));
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod cpu;
 mod engines;
 mod health;
 mod keeping;
+mod library;
 mod lifecycle;
 mod listen;
 mod manners;
@@ -68,6 +69,7 @@ pub fn main() -> ExitCode {
             Action::User { action } => commands::user::user(&config, action).await,
             Action::Backup { action } => commands::backup::backup(&config, action).await,
             Action::Restore { file, force } => commands::backup::restore(&config, &file, force).await,
+            Action::Models { action } => commands::models::models(&config, action).await,
             Action::DevCert => commands::dev_cert::dev_cert(&config),
             Action::Say { text, output, voice } => commands::say(&config, &text, &output, voice).await,
         }

@@ -44,7 +44,7 @@ use crate::{
                 secrets::Secrets,
             },
         },
-        rest::{self, admin::Admin, work::Work},
+        rest::{self, models::Models, work::Work},
     },
 };
 
@@ -64,10 +64,10 @@ pub struct Parts {
     pub archive: Archive,
     /// Told when something about people, log-ins or keys has changed.
     pub people_changed: Arc<Notify>,
-    pub admin: Admin,
     pub health: Health,
     /// Whoever sends the token is told them.
     pub metrics: Option<(Metrics, String)>,
+    pub models: Models,
     pub pages: PageSettings,
     pub work: Work,
     pub manners: Manners,
@@ -87,9 +87,9 @@ pub fn router(parts: Parts) -> Router {
         accounts,
         archive,
         people_changed,
-        admin,
         health,
         metrics,
+        models,
         pages,
         work,
         manners,
@@ -117,7 +117,7 @@ pub fn router(parts: Parts) -> Router {
     let (interface, description) = OpenApiRouter::with_openapi(openapi::Description::openapi())
         .merge(health::router(health)) // /api/health/
         .merge(people)
-        .merge(rest::admin::router(admin)) // /api/admin/
+        .merge(rest::models::router(models)) // /api/models/
         .merge(rest::admin_sessions::router(hub.clone(), archive.store())) // /api/admin/sessions
         .merge(rest::conversations::router(archive.store())) // /api/conversations/
         .merge(openai::rest::router(work.clone())) // /v1/

@@ -14,6 +14,7 @@ use super::{
     engines,
     health::Health,
     keeping,
+    library::{self, FileChooser},
     lifecycle::Lifecycle,
     listen,
     metrics::{self, Metrics},
@@ -23,6 +24,7 @@ use super::{
     wyoming,
 };
 use crate::{
+    catalogue::Chooser,
     conversation::{
         driver::DriverSettings,
         history::PromptSettings,
@@ -34,7 +36,7 @@ use crate::{
     protocol::{
         native::routes::NativeSettings,
         openai::realtime::routes::RealtimeSettings,
-        rest::{admin::Admin, work::Work},
+        rest::{models::Models, work::Work},
     },
 };
 
@@ -138,6 +140,12 @@ async fn run_until(
     let replies = work.replies.clone();
     let wyoming =
         wyoming::open(config, engines.clone(), hub_settings(config), native_settings(config).defaults).await?;
+    let library = library::open(config).map_err(io::Error::other)?;
+    let chooser: Arc<dyn Chooser> = Arc::new(FileChooser::new(config));
+    if config.settings.library.llm_pull {
+        let fetching = library::fetch_chat_model(config.clone(), library.clone(), Arc::clone(&chooser));
+        tokio::spawn(stopping.clone().run_until_cancelled_owned(fetching));
+    }
     let hub = Hub::new(engines, hub_settings(config), archive.journal());
     let health = Health::new(hub.clone(), archive.clone(), life.clone(), stopping.clone());
     let metrics_door = metrics::Door::open(config).await?;
@@ -160,9 +168,14 @@ async fn run_until(
         accounts: accounts.clone(),
         archive: archive.clone(),
         people_changed: archive.watch_over(hub.clone()),
-        admin: Admin { hub: hub.clone(), models: config.settings.models_dir.clone().into() },
         health,
         metrics: metrics.clone().map(|metrics| (metrics, metrics_token)).filter(|(_, token)| !token.is_empty()),
+        models: Models {
+            library: library.clone(),
+            chooser: Arc::clone(&chooser),
+            hub: hub.clone(),
+            shutdown: stopping.clone(),
+        },
         work,
         manners: keeping::manners(config).map_err(io::Error::other)?,
         pages: keeping::pages(config),
@@ -189,6 +202,7 @@ async fn run_until(
         let seconds = |seconds: u32| Duration::from_secs(u64::from(seconds));
         let (notice, drain) = (seconds(operating.drain_notice_seconds), seconds(operating.drain_seconds));
         // Sessions first, so that each tells its client why; then the sockets that carry them.
+        library.close();
         life.see_out(&hub, &doors, notice, drain).await;
         stopping.cancel();
     };

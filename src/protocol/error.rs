@@ -2,6 +2,7 @@
 //! WebSocket error events. Every floor below has its own error type; here they become a [`Code`] with a hint.
 
 mod account;
+mod models;
 mod russian;
 
 use axum::{
