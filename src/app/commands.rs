@@ -1,6 +1,7 @@
 //! What `aigolos` does besides serving.
 
 pub mod dev_cert;
+pub mod shell;
 pub mod user;
 
 use std::{fs, io::IsTerminal, path::Path, process::ExitCode, time::Duration};

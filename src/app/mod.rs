@@ -64,6 +64,8 @@ pub fn main() -> ExitCode {
             Action::Config => commands::print_config(&config),
             Action::Transcribe { file, words } => commands::transcribe(&config, &file, words).await,
             Action::User { action } => commands::user::user(&config, action).await,
+            Action::Completions { shell } => commands::shell::completions(shell),
+            Action::Man { command } => commands::shell::man(command.as_deref()),
             Action::DevCert => commands::dev_cert::dev_cert(&config),
             Action::Say { text, output, voice } => commands::say(&config, &text, &output, voice).await,
         }
