@@ -40,8 +40,12 @@ pub fn main() -> ExitCode {
     let (action, config) = match Config::load() {
         Ok(loaded) => loaded,
         Err(error) => {
+            if error.is_help() {
+                println!("{error}");
+                return ExitCode::SUCCESS;
+            }
             eprintln!("{error}");
-            return ExitCode::from(if error.is_help() { 0 } else { EXIT_USAGE });
+            return ExitCode::from(EXIT_USAGE);
         }
     };
     if let Some(lacking) = cpu::lacking() {

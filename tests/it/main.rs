@@ -19,6 +19,7 @@ mod looks;
 mod manners;
 mod native_socket;
 mod openai_rest;
+mod packaging;
 mod postgres;
 mod process;
 mod protocol_doc;
