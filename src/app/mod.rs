@@ -43,8 +43,12 @@ pub fn main() -> ExitCode {
     let (action, config) = match Config::load() {
         Ok(loaded) => loaded,
         Err(error) => {
+            if error.is_help() {
+                println!("{error}");
+                return ExitCode::SUCCESS;
+            }
             eprintln!("{error}");
-            return ExitCode::from(if error.is_help() { 0 } else { EXIT_USAGE });
+            return ExitCode::from(EXIT_USAGE);
         }
     };
     if let Some(lacking) = cpu::lacking() {
@@ -70,6 +74,8 @@ pub fn main() -> ExitCode {
             Action::Backup { action } => commands::backup::backup(&config, action).await,
             Action::Restore { file, force } => commands::backup::restore(&config, &file, force).await,
             Action::Models { action } => commands::models::models(&config, action).await,
+            Action::Completions { shell } => commands::shell::completions(shell),
+            Action::Man { command } => commands::shell::man(command.as_deref()),
             Action::DevCert => commands::dev_cert::dev_cert(&config),
             Action::Say { text, output, voice } => commands::say(&config, &text, &output, voice).await,
         }
