@@ -42,7 +42,7 @@ use crate::{
                 secrets::Secrets,
             },
         },
-        rest::{self, admin::Admin, work::Work},
+        rest::{self, admin::Admin, admin_logs::LogLevel, work::Work},
     },
 };
 
@@ -63,6 +63,7 @@ pub struct Parts {
     /// Told when something about people, log-ins or keys has changed.
     pub people_changed: Arc<Notify>,
     pub admin: Admin,
+    pub log: Arc<dyn LogLevel>,
     pub pages: PageSettings,
     pub work: Work,
     pub manners: Manners,
@@ -82,6 +83,7 @@ pub fn router(parts: Parts) -> Router {
         archive,
         people_changed,
         admin,
+        log,
         pages,
         work,
         manners,
@@ -109,6 +111,7 @@ pub fn router(parts: Parts) -> Router {
         .merge(health::router(Health::new(hub.clone(), archive.clone(), shutdown.clone()))) // /api/health/
         .merge(people)
         .merge(rest::admin::router(admin)) // /api/admin/
+        .merge(rest::admin_logs::router(log)) // /api/admin/log-level
         .merge(rest::admin_sessions::router(hub.clone(), archive.store())) // /api/admin/sessions
         .merge(rest::conversations::router(archive.store())) // /api/conversations/
         .merge(openai::rest::router(work.clone())) // /v1/

@@ -12,6 +12,7 @@ use super::{
     config::Config,
     engines, keeping, listen,
     router::{self, Parts},
+    telemetry::{self, ALWAYS, Control},
     tls::{self, Tls},
     wyoming,
 };
@@ -51,6 +52,10 @@ pub async fn serve(config: Config) -> Result<ExitCode, Box<dyn std::error::Error
         eprintln!("error: {error}");
         return Ok(ExitCode::from(EXIT_USAGE));
     }
+    tokio::spawn({
+        let config = config.clone();
+        async move { telemetry::toggle_on_signal(&config).await }
+    });
     let engines = engines(&config).await?;
     let listener = TcpListener::bind(config.bind).await.map_err(|error| {
         format!(
@@ -59,10 +64,13 @@ pub async fn serve(config: Config) -> Result<ExitCode, Box<dyn std::error::Error
         )
     })?;
     run(&config, engines, listener, stop_signal(), |server| {
-        println!("aigolos is listening; open {}://{}", config.scheme(), server.address);
+        // Whatever LOG_LEVEL says: whoever started it waits for this.
         if let Some(address) = server.wyoming {
-            println!("Wyoming clients connect to tcp://{address}");
+            let url = format!("tcp://{address}");
+            tracing::info!(target: ALWAYS, url, "Wyoming clients connect to {url}");
         }
+        let url = format!("{}://{}", config.scheme(), server.address);
+        tracing::info!(target: ALWAYS, url, "aigolos is listening; open {url}");
     })
     .await?;
     Ok(ExitCode::SUCCESS)
@@ -86,7 +94,14 @@ pub async fn run(
     for (part, info) in
         [("asr", engines.recognizer.info()), ("llm", engines.chat.info()), ("tts", engines.speech.info())]
     {
-        tracing::info!(part, engine = info.engine, model = info.model, demo = info.demo, hint = info.hint, "in use");
+        tracing::info!(
+            part,
+            engine = info.engine,
+            model = info.model,
+            demo = info.demo,
+            hint = info.hint,
+            "an engine is in use"
+        );
     }
     let (stopping, sockets) = (CancellationToken::new(), TaskTracker::new());
     let store = keeping::open_store(config).await.map_err(io::Error::other)?;
@@ -117,6 +132,7 @@ pub async fn run(
         archive: archive.clone(),
         people_changed: archive.watch_over(hub.clone()),
         admin: Admin { hub: hub.clone(), models: config.settings.models_dir.clone().into() },
+        log: Arc::new(Control::of(config)),
         work,
         manners: keeping::manners(config).map_err(io::Error::other)?,
         pages: keeping::pages(config),
@@ -186,6 +202,7 @@ fn hub_settings(config: &Config) -> HubSettings {
                 history_tokens: settings.history_tokens as usize,
             },
             transcript: TranscriptSettings::default(),
+            log_transcripts: settings.logs.log_transcripts,
             ..DriverSettings::default()
         },
         ..HubSettings::default()

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use futures::future::{self, BoxFuture};
 use jiff::Zoned;
 use tokio::sync::mpsc;
+use tracing::Instrument;
 
 use self::{timer::Starts, words::Heard};
 use super::{ChatDelta, ChatModel, ChatRequest, ChatStream, EngineError, EngineInfo, StopCause, calls};
@@ -129,13 +130,14 @@ impl ChatModel for Assistant {
         let prompt: usize = request.messages.iter().map(|message| message.content.split_whitespace().count()).sum();
         let (prompt_tokens, reply_tokens) = (u32::try_from(prompt).ok(), u32::try_from(deltas.len()).ok());
         deltas.push(ChatDelta::Done { prompt_tokens, reply_tokens, stop });
-        tokio::spawn(async move {
+        let telling = async move {
             for delta in deltas {
                 if out.send(Ok(delta)).await.is_err() {
                     return;
                 }
             }
-        });
+        };
+        tokio::spawn(telling.in_current_span());
         stream
     }
 

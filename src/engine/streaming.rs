@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use reqwest::{Client, RequestBuilder, Response, StatusCode, Url, header};
 use tokio::{sync::mpsc, time::Instant};
+use tracing::Instrument;
 
 use super::{
     ChatDelta, ChatRequest, ChatStream, EngineError, StopCause,
@@ -146,18 +147,23 @@ pub(super) fn shown(url: &Url) -> String {
 /// Starts a reply; must be called within a tokio runtime. Dropping the stream ends the HTTP request.
 pub(super) fn start<D: Dialect>(dialect: Arc<D>, patience: Patience, chat: ChatRequest) -> ChatStream {
     let (listener, stream) = mpsc::channel(STREAM_CAPACITY);
-    tokio::spawn(async move {
+    let replying = async move {
         tokio::select! {
             biased;
             // Dropping the reply's future drops the response and with it the connection.
             () = listener.closed() => {}
             outcome = reply(&*dialect, patience, &chat, &listener) => {
                 dialect.ended(outcome.as_ref().map(|_| ()));
+                if let Err(error) = &outcome {
+                    // In the server's own words, which may quote what was said.
+                    tracing::debug!(engine = D::ENGINE, %error, "the chat server did not answer");
+                }
                 // A listener that has just left needs neither the error nor the end.
                 let _ = listener.send(outcome).await;
             }
         }
-    });
+    };
+    tokio::spawn(replying.in_current_span());
     stream
 }
 
@@ -177,7 +183,7 @@ async fn reply<D: Dialect>(
             Ok(done) => return Ok(done),
             Err(Refusal { error, again }) => match pauses.next().filter(|_| again && !sent.any) {
                 Some(pause) => {
-                    tracing::info!(llm.engine = D::ENGINE, %error, "trying the chat model again");
+                    tracing::info!(engine = D::ENGINE, error = error.for_log(), "trying the chat model again");
                     tokio::time::sleep(*pause).await;
                 }
                 None => return Err(error),

@@ -10,6 +10,7 @@ mod book;
 mod listen;
 mod options;
 mod run;
+mod told;
 
 use std::{
     collections::VecDeque,
@@ -28,6 +29,7 @@ use self::{
     listen::{DecodeDone, Speech},
     options::{segment_settings, turn_settings},
     run::ReplyRun,
+    told::Told,
 };
 use super::{
     history::{Exchange, History, PromptSettings},
@@ -65,6 +67,8 @@ pub struct DriverSettings {
     pub transcript: TranscriptSettings,
     pub interruption: InterruptionSettings,
     pub prompt: PromptSettings,
+    /// Whether what is said and answered goes into the log.
+    pub log_transcripts: bool,
 }
 
 impl Default for DriverSettings {
@@ -80,6 +84,7 @@ impl Default for DriverSettings {
             transcript: TranscriptSettings::default(),
             interruption: InterruptionSettings::default(),
             prompt: PromptSettings::default(),
+            log_transcripts: false,
         }
     }
 }
@@ -145,6 +150,7 @@ pub struct Driver {
     outbox: Arc<Outbox>,
     history: History,
     book: Book,
+    told: Told,
 
     turns: Turns,
     /// What the machine said and is not done yet; the first is being done.
@@ -200,6 +206,7 @@ impl Driver {
         let segmenter = Segmenter::new((engines.detector)(), segment_settings(&settings, &options));
         Self {
             id,
+            told: Told::new(place, settings.log_transcripts),
             turns: Turns::new(turn_settings(&settings, &options)),
             effects: VecDeque::new(),
             resampler: None,
@@ -266,6 +273,7 @@ impl Driver {
         while let Some(turn) = self.beside.first().map(|reply| reply.turn) {
             self.cancel_beside(turn, CancelReason::Closing);
         }
+        tracing::info!(reason = reason.name(), turns = self.told.turns_told, "session ended");
         self.outbox.push(Event::Closed { session: self.id, reason });
     }
 
@@ -375,7 +383,9 @@ impl Driver {
             Effect::Decode { turn, revision } => self.start_final(turn, revision),
             Effect::Undecode { turn } => self.undecode(turn),
             Effect::CloseSpeech { turn } => self.close_speech(turn),
-            Effect::DropSpeech { .. } => {
+            Effect::DropSpeech { turn } => {
+                self.told.nothing(turn);
+                self.told.end(turn);
                 self.open = None;
                 self.segmenter.close();
             }
@@ -391,7 +401,10 @@ impl Driver {
             Effect::Pause { turn } => self.pause(turn),
             Effect::Resume { turn } => self.resume(turn),
             Effect::CancelReply { turn, reason } => self.cancel_reply(turn, reason),
-            Effect::EndTurn { turn } => tracing::debug!(session.id = %self.id, turn.id = %turn, "turn ended"),
+            Effect::EndTurn { turn } => {
+                self.told.of(turn).in_scope(|| tracing::debug!("turn ended"));
+                self.told.end(turn);
+            }
             Effect::Refuse { code } => self.refuse(code),
         }
     }

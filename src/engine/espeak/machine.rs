@@ -35,7 +35,7 @@ const QUEUE: usize = 256;
 type Out = mpsc::Sender<Result<Pcm, EngineError>>;
 
 enum Job {
-    Speak { text: String, voice: String, wpm: i32, out: Out },
+    Speak { text: String, voice: String, wpm: i32, out: Out, span: tracing::Span },
     Phonemes { text: String, voice: String, reply: SyncSender<Result<Vec<String>, EngineError>> },
 }
 
@@ -82,7 +82,7 @@ fn start(data: &Path) -> Result<Machine, EngineError> {
 impl Machine {
     pub fn speak(&self, text: String, voice: &str, wpm: i32, out: Out) -> Result<(), EngineError> {
         let voice = self.file_of(voice)?;
-        self.submit(Job::Speak { text, voice, wpm, out })
+        self.submit(Job::Speak { text, voice, wpm, out, span: tracing::Span::current() })
     }
 
     pub fn phonemes(&self, text: String, voice: &str) -> Result<Vec<String>, EngineError> {
@@ -149,7 +149,8 @@ impl Owner {
     fn run(&mut self, queue: &Receiver<Job>) {
         for job in queue {
             match job {
-                Job::Speak { text, voice, wpm, out } => {
+                Job::Speak { text, voice, wpm, out, span } => {
+                    let _entered = span.enter();
                     if !out.is_closed()
                         && let Err(error) = self.speak(&text, &voice, wpm, &out)
                     {

@@ -36,6 +36,8 @@ pub(super) enum Job {
         speaker: i64,
         speed: f32,
         out: Out,
+        /// Where it was asked for.
+        span: tracing::Span,
     },
 }
 
@@ -123,7 +125,8 @@ impl Shared {
                     Err(error) => tracing::warn!(voice = voice.id, %error, "piper voice cannot be loaded"),
                 },
                 Job::Speak { out, .. } if out.is_closed() => {}
-                Job::Speak { text, voice, speaker, speed, out } => {
+                Job::Speak { text, voice, speaker, speed, out, span } => {
+                    let _entered = span.enter();
                     if let Err(error) = guarded(|| self.speak(&text, &voice, speaker, speed, &out)) {
                         let _ = out.try_send(Err(error));
                     }

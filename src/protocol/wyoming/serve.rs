@@ -5,6 +5,7 @@ use std::{future::Future, pin::pin, sync::Arc, time::Duration};
 use serde_json::Value;
 use tokio::{io::AsyncWriteExt as _, net::TcpListener, sync::Semaphore, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::Instrument;
 
 use super::{connection, info::info, speaking::Speaking, wire::Outgoing};
 use crate::conversation::{hub::Hub, message::SessionOptions};
@@ -53,7 +54,8 @@ pub async fn serve(listener: TcpListener, wyoming: Wyoming, stop: impl Future<Ou
             Ok((mut stream, _)) => {
                 let place = Arc::clone(&places).try_acquire_owned();
                 let (wyoming, stopping, abort) = (Arc::clone(&wyoming), stopping.clone(), abort.clone());
-                connections.spawn(async move {
+                let span = tracing::info_span!("connection", connection.id = %uuid::Uuid::now_v7());
+                let serving = async move {
                     if let Ok(_place) = place {
                         connection::run(stream, wyoming, stopping, abort).await;
                     } else {
@@ -62,7 +64,8 @@ pub async fn serve(listener: TcpListener, wyoming: Wyoming, stop: impl Future<Ou
                         // It may be gone already.
                         let _ = timeout(REFUSE_WITHIN, stream.write_all(&refusal)).await;
                     }
-                });
+                };
+                connections.spawn(serving.instrument(span));
             }
             Err(error) => {
                 tracing::error!(%error, "a Wyoming connection cannot be accepted");
