@@ -55,13 +55,19 @@ pub fn main() -> ExitCode {
         eprintln!("error: {lacking}");
         return ExitCode::FAILURE;
     }
-    telemetry::start(&config);
     tls::use_ring();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("aigolos-net").build() {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("error: the async runtime does not start: {error}");
             return ExitCode::FAILURE;
+        }
+    };
+    let telemetry = match telemetry::start(&config, action == Action::Serve, runtime.handle()) {
+        Ok(telemetry) => telemetry,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::from(EXIT_USAGE);
         }
     };
     let result = runtime.block_on(async {
@@ -80,6 +86,7 @@ pub fn main() -> ExitCode {
             Action::Say { text, output, voice } => commands::say(&config, &text, &output, voice).await,
         }
     });
+    telemetry.finish();
     // Native threads may still be at work; nobody waits for them.
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     match result {
