@@ -159,6 +159,15 @@ impl Config {
         Ok(Self { settings, bind, wyoming, lines })
     }
 
+    /// Whether a setting was given, by flag, environment or `.env`. `auto` and nothing at all leave open what it is to be,
+    /// and do not count.
+    #[must_use]
+    pub fn given(&self, name: &str) -> bool {
+        self.lines
+            .iter()
+            .any(|line| line.name == name && line.source != "default" && !matches!(line.value.as_str(), "" | "auto"))
+    }
+
     /// How addresses of this server begin.
     #[must_use]
     pub fn scheme(&self) -> &'static str {
@@ -288,6 +297,14 @@ mod tests {
             let error = parse(line).expect_err(line).to_string();
             assert!(error.contains(name), "{line}: {error}");
         }
+    }
+
+    #[test]
+    fn what_was_left_open_was_not_given() {
+        let (_, config) =
+            parse("aigolos --asr-model-name auto --tts-voice en-gb --llm-model-name qwen2.5:7b").expect("valid");
+        assert!(config.given("TTS_VOICE") && config.given("LLM_MODEL_NAME"));
+        assert!(!config.given("ASR_MODEL_NAME") && !config.given("MAX_SESSIONS") && !config.given("NO_SUCH"));
     }
 
     #[test]

@@ -10,7 +10,9 @@ use super::{
     EXIT_USAGE,
     archive::Archive,
     config::Config,
-    engines, keeping, listen,
+    engines,
+    in_use::ModelsInUse,
+    keeping, listen,
     router::{self, Parts},
     tls::{self, Tls},
     wyoming,
@@ -23,7 +25,7 @@ use crate::{
         message::{SessionOptions, TurnDetection},
         transcript::TranscriptSettings,
     },
-    engine::Engines,
+    engine::{Engines, switch::Switches},
     protocol::{
         native::routes::NativeSettings,
         openai::realtime::routes::RealtimeSettings,
@@ -40,6 +42,8 @@ pub struct Server {
     /// Where Wyoming clients connect, if they may.
     pub wyoming: Option<SocketAddr>,
     pub hub: Hub,
+    /// Exchanges the models in use.
+    pub models: ModelsInUse,
 }
 
 /// The `serve` command.
@@ -89,6 +93,8 @@ pub async fn run(
         tracing::info!(part, engine = info.engine, model = info.model, demo = info.demo, hint = info.hint, "in use");
     }
     let (stopping, sockets) = (CancellationToken::new(), TaskTracker::new());
+    let (switches, engines) = Switches::before(engines);
+    let models = ModelsInUse::start(config, switches, stopping.clone());
     let store = keeping::open_store(config).await.map_err(io::Error::other)?;
     tracing::info!(kind = store.kind(), "the store is open");
     let archive = Archive::start(config, Arc::clone(&store)).map_err(io::Error::other)?;
@@ -124,7 +130,7 @@ pub async fn run(
         shutdown: stopping.clone(),
         sockets: sockets.clone(),
     });
-    up(&Server { address, wyoming: wyoming.as_ref().map(|door| door.address), hub: hub.clone() });
+    up(&Server { address, wyoming: wyoming.as_ref().map(|door| door.address), hub: hub.clone(), models });
 
     let serving_wyoming = wyoming.map(|door| tokio::spawn(door.serve(stopping.clone(), DRAIN)));
     let (told, drained) = (stopping.clone(), hub.clone());

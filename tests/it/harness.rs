@@ -11,7 +11,7 @@ use std::{
 };
 
 use aigolos::{
-    app::{self, config::Config},
+    app::{self, ModelsInUse, config::Config},
     audio::{Pcm, SampleRate, read_wav},
     engine::Engines,
 };
@@ -34,6 +34,7 @@ pub struct TestServer {
     pub address: SocketAddr,
     /// Where Wyoming clients connect, if flags opened that door.
     pub wyoming: Option<SocketAddr>,
+    up: Option<oneshot::Receiver<ModelsInUse>>,
     stop: Option<oneshot::Sender<()>>,
     serving: JoinHandle<std::io::Result<()>>,
     /// Its own data folder, removed with it; a server that starts in another's folder has none.
@@ -79,23 +80,31 @@ impl TestServer {
         let address = listener.local_addr().expect("bound");
         let (stop, stopped) = oneshot::channel::<()>();
         let (up, is_up) = oneshot::channel();
+        let (gives, models) = oneshot::channel();
         let serving = tokio::spawn(async move {
             let stop = async move {
                 let _ = stopped.await;
             };
             let tell = |server: &app::Server| {
                 let _ = up.send(server.wyoming);
+                let _ = gives.send(server.models.clone());
             };
             app::run(&config, engines, listener, stop, tell).await
         });
         // Other addresses are known before it is up, and its store may take its time.
         let wyoming = if flags.contains(&"--wyoming-bind") { is_up.await.expect("it starts") } else { None };
-        Self { address, wyoming, stop: Some(stop), serving, folder: None }
+        Self { address, wyoming, up: Some(models), stop: Some(stop), serving, folder: None }
     }
 
     /// Where it keeps what it writes.
     pub fn folder(&self) -> &Path {
         self.folder.as_ref().expect("it was started in a folder of its own").path()
+    }
+
+    /// What exchanges its models, once it is up; to be asked for once.
+    pub async fn models(&mut self) -> ModelsInUse {
+        let up = self.up.take().expect("asked for once");
+        tokio::time::timeout(PATIENCE, up).await.expect("it starts in time").expect("it starts")
     }
 
     /// The address of `path`, which begins with a slash.
