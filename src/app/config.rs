@@ -68,6 +68,8 @@ pub struct Config {
     pub bind: SocketAddr,
     /// Where to listen for Wyoming clients.
     pub wyoming: Option<SocketAddr>,
+    /// Where to listen for who reads the metrics.
+    pub metrics: Option<SocketAddr>,
     lines: Vec<Line>,
 }
 
@@ -135,6 +137,10 @@ impl Config {
             "" => None,
             there => Some(address("WYOMING_BIND", there, "127.0.0.1:10300, or 0.0.0.0:10300 for all of the network")?),
         };
+        let metrics = match settings.operating.metrics_bind.as_str() {
+            "" => None,
+            there => Some(address("METRICS_BIND", there, "127.0.0.1:9464, or 0.0.0.0:9464 for all of the network")?),
+        };
         if !bind.ip().is_loopback() && !settings.open_to_network && settings.keeping.auth_mode != "required" {
             return Err(ConfigError::new(format!(
                 "error: BIND={bind} would let anyone who reaches this machine use the server\nhint: AUTH_MODE=required asks for accounts; or bind 127.0.0.1 behind a reverse proxy, or say OPEN_TO_NETWORK=true"
@@ -156,7 +162,7 @@ impl Config {
                 "error: one of TLS_CERT and TLS_KEY is missing\nhint: set both, or neither; `aigolos dev-cert` makes files for both",
             ));
         }
-        Ok(Self { settings, bind, wyoming, lines })
+        Ok(Self { settings, bind, wyoming, metrics, lines })
     }
 
     /// Whether a setting was given, by flag, environment or `.env`. `auto` and nothing at all leave open what it is to be,
@@ -292,6 +298,7 @@ mod tests {
             ("aigolos --vad-engine silero", "vad-engine"),
             ("aigolos --tls-cert cert.pem", "TLS_KEY"),
             ("aigolos --wyoming-bind 10300", "WYOMING_BIND"),
+            ("aigolos --metrics-bind 9464", "METRICS_BIND"),
             ("aigolos --tls-key key.pem", "TLS_CERT"),
         ] {
             let error = parse(line).expect_err(line).to_string();

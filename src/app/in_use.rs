@@ -162,15 +162,15 @@ impl Keeper {
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                ask = asked.recv() => match ask {
+                // Nobody left who could ask: the file may still change.
+                Some(ask) = asked.recv() => match ask {
                     // Who does not listen any more gets what was asked for all the same.
-                    Some(Ask::Choose(kind, name, reply)) => drop(reply.send(self.choose(kind, name).await)),
-                    Some(Ask::Renew(kind, reply)) => drop(reply.send(self.renew(kind).await)),
-                    Some(Ask::Look(now, reply)) => {
+                    Ask::Choose(kind, name, reply) => drop(reply.send(self.choose(kind, name).await)),
+                    Ask::Renew(kind, reply) => drop(reply.send(self.renew(kind).await)),
+                    Ask::Look(now, reply) => {
                         self.look(now).await;
                         let _ = reply.send(());
                     }
-                    None => return,
                 },
                 _ = looks.tick() => self.look(Instant::now()).await,
             }

@@ -10,6 +10,7 @@ mod in_use;
 mod keeping;
 mod listen;
 mod manners;
+mod metrics;
 mod openapi;
 mod recorder;
 mod retention;

@@ -25,6 +25,7 @@ use super::{
     archive::Archive,
     health::{self, Health},
     manners::{self, Manners},
+    metrics::Metrics,
     openapi, watch,
 };
 use crate::{
@@ -63,6 +64,9 @@ pub struct Parts {
     /// Told when something about people, log-ins or keys has changed.
     pub people_changed: Arc<Notify>,
     pub admin: Admin,
+    pub health: Health,
+    /// Whoever sends the token is told them.
+    pub metrics: Option<(Metrics, String)>,
     pub pages: PageSettings,
     pub work: Work,
     pub manners: Manners,
@@ -82,6 +86,8 @@ pub fn router(parts: Parts) -> Router {
         archive,
         people_changed,
         admin,
+        health,
+        metrics,
         pages,
         work,
         manners,
@@ -106,7 +112,7 @@ pub fn router(parts: Parts) -> Router {
         sockets: sockets.clone(),
     };
     let (interface, description) = OpenApiRouter::with_openapi(openapi::Description::openapi())
-        .merge(health::router(Health::new(hub.clone(), archive.clone(), shutdown.clone()))) // /api/health/
+        .merge(health::router(health)) // /api/health/
         .merge(people)
         .merge(rest::admin::router(admin)) // /api/admin/
         .merge(rest::admin_sessions::router(hub.clone(), archive.store())) // /api/admin/sessions
@@ -132,7 +138,12 @@ pub fn router(parts: Parts) -> Router {
         .layer(header(header::REFERRER_POLICY, "no-referrer"))
         .layer(header(HeaderName::from_static("permissions-policy"), "microphone=(self), camera=(), geolocation=()"))
         .layer(middleware::from_fn_with_state(allowed_hosts, own_host));
-    manners.outer(known)
+    let served = manners.outer(known);
+    match metrics {
+        // Beside all of it: who watches is neither counted nor logged.
+        Some((metrics, token)) => served.merge(metrics.with_token(&token)), // GET /metrics
+        None => served,
+    }
 }
 
 /// Text and the like; not sound, which is compressed already, and not events, which must leave at once.

@@ -11,8 +11,10 @@ use super::{
     archive::Archive,
     config::Config,
     engines,
+    health::Health,
     in_use::ModelsInUse,
     keeping, listen,
+    metrics::{self, Metrics},
     router::{self, Parts},
     tls::{self, Tls},
     wyoming,
@@ -41,6 +43,8 @@ pub struct Server {
     pub address: SocketAddr,
     /// Where Wyoming clients connect, if they may.
     pub wyoming: Option<SocketAddr>,
+    /// Where the metrics are, if they have a port of their own.
+    pub metrics: Option<SocketAddr>,
     pub hub: Hub,
     /// Exchanges the models in use.
     pub models: ModelsInUse,
@@ -66,6 +70,9 @@ pub async fn serve(config: Config) -> Result<ExitCode, Box<dyn std::error::Error
         println!("aigolos is listening; open {}://{}", config.scheme(), server.address);
         if let Some(address) = server.wyoming {
             println!("Wyoming clients connect to tcp://{address}");
+        }
+        if let Some(address) = server.metrics {
+            println!("Metrics are at http://{address}/metrics");
         }
     })
     .await?;
@@ -93,6 +100,7 @@ pub async fn run(
         tracing::info!(part, engine = info.engine, model = info.model, demo = info.demo, hint = info.hint, "in use");
     }
     let (stopping, sockets) = (CancellationToken::new(), TaskTracker::new());
+    let _stops = stopping.clone().drop_guard(); // also where it does not come to serving
     let (switches, engines) = Switches::before(engines);
     let models = ModelsInUse::start(config, switches, stopping.clone());
     let store = keeping::open_store(config).await.map_err(io::Error::other)?;
@@ -114,6 +122,19 @@ pub async fn run(
     let wyoming =
         wyoming::open(config, engines.clone(), hub_settings(config), native_settings(config).defaults).await?;
     let hub = Hub::new(engines, hub_settings(config), archive.journal());
+    let health = Health::new(hub.clone(), archive.clone(), stopping.clone());
+    let metrics_door = metrics::Door::open(config).await?;
+    let sources = metrics::Sources {
+        hub: hub.clone(),
+        archive: archive.clone(),
+        jobs: jobs.clone(),
+        health: health.clone(),
+        tls: tls.clone(),
+        folders: metrics::Folders::of(config),
+    };
+    let unwatched = CancellationToken::new();
+    let metrics = Metrics::start(config, sources, unwatched.clone());
+    let metrics_token = config.settings.operating.metrics_token.clone();
     let accounts = keeping::accounts(config, store, address).map_err(io::Error::other)?;
     let router = router::router(Parts {
         hub: hub.clone(),
@@ -123,6 +144,8 @@ pub async fn run(
         archive: archive.clone(),
         people_changed: archive.watch_over(hub.clone()),
         admin: Admin { hub: hub.clone(), models: config.settings.models_dir.clone().into() },
+        health,
+        metrics: metrics.clone().map(|metrics| (metrics, metrics_token)).filter(|(_, token)| !token.is_empty()),
         work,
         manners: keeping::manners(config).map_err(io::Error::other)?,
         pages: keeping::pages(config),
@@ -130,8 +153,16 @@ pub async fn run(
         shutdown: stopping.clone(),
         sockets: sockets.clone(),
     });
-    up(&Server { address, wyoming: wyoming.as_ref().map(|door| door.address), hub: hub.clone(), models });
+    up(&Server {
+        address,
+        wyoming: wyoming.as_ref().map(|door| door.address),
+        metrics: metrics_door.as_ref().map(|door| door.address),
+        hub: hub.clone(),
+        models,
+    });
 
+    let serving_metrics =
+        metrics_door.zip(metrics).map(|(door, metrics)| tokio::spawn(door.serve(metrics, unwatched.clone())));
     let serving_wyoming = wyoming.map(|door| tokio::spawn(door.serve(stopping.clone(), DRAIN)));
     let (told, drained) = (stopping.clone(), hub.clone());
     let shutdown = async move {
@@ -157,6 +188,11 @@ pub async fn run(
     }
     accounts.close(DRAIN).await;
     archive.finish().await;
+    // The last to go: who watches sees the end.
+    unwatched.cancel();
+    if let Some(serving) = serving_metrics {
+        let _ = serving.await; // a panic was told already
+    }
     Ok(())
 }
 

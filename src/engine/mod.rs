@@ -10,6 +10,7 @@ pub mod chat;
 mod error;
 pub mod espeak;
 mod lines;
+mod meter;
 pub mod models;
 pub mod ollama;
 pub mod openai_chat;
@@ -130,6 +131,10 @@ pub trait Recognizer: Send + Sync + 'static {
     }
     /// What it forwards to at this moment; `None`: nothing, it is the engine itself. See [`Engines::ears`].
     fn current(&self) -> Option<Arc<dyn Recognizer>> {
+        None
+    }
+    /// What its threads are doing and have done, for metrics; `None`: it has none of its own.
+    fn load(&self) -> Option<worker::Load> {
         None
     }
 }

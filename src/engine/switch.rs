@@ -18,7 +18,7 @@ use futures::future::BoxFuture;
 
 use super::{
     ChatModel, ChatRequest, ChatStream, EngineError, EngineInfo, Engines, Recognition, RecognizeRequest, Recognizer,
-    SpeakRequest, SpeechStream, Synthesizer, VoiceInfo,
+    SpeakRequest, SpeechStream, Synthesizer, VoiceInfo, worker::Load,
 };
 
 /// The switches before all engines of a server.
@@ -95,6 +95,10 @@ impl Recognizer for Switch<dyn Recognizer> {
 
     fn current(&self) -> Option<Arc<dyn Recognizer>> {
         Some(self.current.load_full())
+    }
+
+    fn load(&self) -> Option<Load> {
+        self.current.load().load()
     }
 }
 
@@ -211,6 +215,10 @@ impl Recognizer for Held<dyn Recognizer> {
 
     fn rest(&self, now: Instant, unused_for: Duration) -> bool {
         self.engine.rest(now, unused_for)
+    }
+
+    fn load(&self) -> Option<Load> {
+        self.engine.load()
     }
 }
 

@@ -175,6 +175,10 @@ impl Recognizer for Whisper {
         self.pool.rest_unused(now, unused_for)
     }
 
+    fn load(&self) -> Option<Load> {
+        Some(self.pool.load())
+    }
+
     fn submit(&self, request: RecognizeRequest) -> Recognition {
         if request.audio.is_empty() {
             let (reply, answer) = oneshot::channel();

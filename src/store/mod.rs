@@ -6,6 +6,7 @@
 
 mod error;
 mod jobs;
+mod meter;
 mod open;
 mod people;
 mod postgres;

@@ -34,7 +34,9 @@ pub struct TestServer {
     pub address: SocketAddr,
     /// Where Wyoming clients connect, if flags opened that door.
     pub wyoming: Option<SocketAddr>,
-    up: Option<oneshot::Receiver<ModelsInUse>>,
+    /// Where its metrics are, if flags gave them a port.
+    pub metrics: Option<SocketAddr>,
+    models: Option<oneshot::Receiver<ModelsInUse>>,
     stop: Option<oneshot::Sender<()>>,
     serving: JoinHandle<std::io::Result<()>>,
     /// Its own data folder, removed with it; a server that starts in another's folder has none.
@@ -86,14 +88,15 @@ impl TestServer {
                 let _ = stopped.await;
             };
             let tell = |server: &app::Server| {
-                let _ = up.send(server.wyoming);
+                let _ = up.send((server.wyoming, server.metrics));
                 let _ = gives.send(server.models.clone());
             };
             app::run(&config, engines, listener, stop, tell).await
         });
         // Other addresses are known before it is up, and its store may take its time.
-        let wyoming = if flags.contains(&"--wyoming-bind") { is_up.await.expect("it starts") } else { None };
-        Self { address, wyoming, up: Some(models), stop: Some(stop), serving, folder: None }
+        let others = ["--wyoming-bind", "--metrics-bind"].iter().any(|flag| flags.contains(flag));
+        let (wyoming, metrics) = if others { is_up.await.expect("it starts") } else { (None, None) };
+        Self { address, wyoming, metrics, models: Some(models), stop: Some(stop), serving, folder: None }
     }
 
     /// Where it keeps what it writes.
@@ -103,7 +106,7 @@ impl TestServer {
 
     /// What exchanges its models, once it is up; to be asked for once.
     pub async fn models(&mut self) -> ModelsInUse {
-        let up = self.up.take().expect("asked for once");
+        let up = self.models.take().expect("asked for once");
         tokio::time::timeout(PATIENCE, up).await.expect("it starts in time").expect("it starts")
     }
 

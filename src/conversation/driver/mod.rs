@@ -8,6 +8,7 @@ mod arrival;
 mod asked;
 mod book;
 mod listen;
+mod meter;
 mod options;
 mod run;
 
@@ -266,6 +267,7 @@ impl Driver {
         while let Some(turn) = self.beside.first().map(|reply| reply.turn) {
             self.cancel_beside(turn, CancelReason::Closing);
         }
+        meter::session_ended(reason);
         self.outbox.push(Event::Closed { session: self.id, reason });
     }
 
