@@ -160,13 +160,13 @@ async fn a_reply_under_way_ends_on_the_chat_model_it_began_on() {
     let (server, chooser) = choosing(&models, data.path(), &flags).await;
     assert_eq!(engines(&server).await["llm"]["model"], "old:1b", "the choice counts where the setting was not given");
     let (mut client, _) = server.session(json!({"speak": false})).await;
-    client.send(json!({"type": "text.input", "text": "hello"})).await;
+    client.send(json!({"type": "text.send", "text": "hello"})).await;
     client.event("reply.text.delta").await;
     chooser.choose(ModelKind::Llm, "new:1b").await.expect("Ollama has it");
     assert_eq!(engines(&server).await["llm"]["model"], "new:1b");
     open.send(true).expect("the server waits");
     assert_eq!(client.event("reply.done").await["text"], "The old one begins. The old one ends.");
-    client.send(json!({"type": "text.input", "text": "hello"})).await;
+    client.send(json!({"type": "text.send", "text": "hello"})).await;
     assert_eq!(client.event("reply.done").await["text"], "The new one.");
     match chooser.choose(ModelKind::Llm, "third:1b").await {
         Err(ChooseError::Missing { name }) => assert_eq!(name, "third:1b"),
@@ -186,7 +186,7 @@ fn crossings(samples: &[i16]) -> usize {
 }
 
 async fn pitch_of_a_reply(client: &mut Client) -> usize {
-    client.send(json!({"type": "text.input", "text": "hello"})).await;
+    client.send(json!({"type": "text.send", "text": "hello"})).await;
     let turn = client.event("reply.started").await["turn"].as_u64().expect("a number") as u32;
     client.event("reply.done").await;
     crossings(&client.sound(turn))
