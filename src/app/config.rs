@@ -11,7 +11,7 @@ use std::{
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, parser::ValueSource};
 
-use super::commands::user::UserAction;
+use super::commands::{backup::BackupAction, models::ModelsAction, user::UserAction};
 pub use super::settings::Settings;
 
 /// A self-hosted realtime voice server. Without a command it serves.
@@ -51,8 +51,33 @@ pub enum Action {
         #[arg(long)]
         voice: Option<String>,
     },
+    /// List, fetch, choose, remove and check models
+    Models {
+        #[command(subcommand)]
+        action: ModelsAction,
+    },
+    /// Print completions for a shell, to be put where it looks for them
+    Completions { shell: clap_complete::Shell },
+    /// Print the man page
+    Man {
+        /// Of one command, such as `say`; of the whole program without it
+        command: Option<String>,
+    },
     /// Make a certificate for this machine, and print the settings that use it
     DevCert,
+    /// Save everything that is kept in one file, beside a running server or without one
+    Backup {
+        #[command(flatten)]
+        action: BackupAction,
+    },
+    /// Bring back what a backup holds, into either database; no server may run meanwhile
+    Restore {
+        /// A file that `aigolos backup` made
+        file: PathBuf,
+        /// Replace what is there
+        #[arg(long)]
+        force: bool,
+    },
     /// Make, list, lock and delete accounts
     User {
         #[command(subcommand)]
@@ -198,6 +223,12 @@ fn address(setting: &str, text: &str, example: &str) -> Result<SocketAddr, Confi
     found.ok_or_else(|| {
         ConfigError::new(format!("error: {setting} is not an address with a port: {text}\nhint: {example}"))
     })
+}
+
+/// The program's definition, for what is made of it.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// The names of all settings, as environment variables.

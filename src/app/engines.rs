@@ -9,7 +9,7 @@ use std::{
 
 use super::config::{Config, Settings};
 use crate::{
-    catalogue::in_use::{ChooseError, InUse, InUseError},
+    catalogue::{ChooseError, InUse, InUseError, OLLAMA},
     engine::{
         ChatModel, EngineError, Engines, Recognizer, Synthesizer,
         chat::{self, ChatBackend, ChatSettings, ChatSettingsError, Patience},
@@ -144,7 +144,8 @@ pub(super) async fn chosen_chat(config: &Config, name: &str, wait: Duration) -> 
     }
     let ollama = Ollama::new(settings.ollama).map_err(told)?;
     match ollama.look(wait).await {
-        Found::NoModel { .. } => Err(ChooseError::Missing { name: name.to_owned() }),
+        // As it is fetched.
+        Found::NoModel { .. } => Err(ChooseError::Missing { name: format!("{OLLAMA}{name}") }),
         found => Ok((ollama, found)),
     }
 }

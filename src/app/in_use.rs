@@ -40,7 +40,7 @@ const WAITING: usize = 4;
 /// How long Ollama has to say whether it has a model.
 const OLLAMA_ANSWERS: Duration = Duration::from_secs(3);
 /// How long a new voice has for its first words.
-const FIRST_WORDS: Duration = Duration::from_secs(60);
+const FIRST_WORDS: Duration = Duration::from_mins(1);
 
 /// A way to the task. See the module.
 #[derive(Clone)]
@@ -86,16 +86,6 @@ impl ModelsInUse {
         }
     }
 
-    /// Makes the engine of `kind` anew by what is chosen and set, because it could be another by now (a model has come that
-    /// was missing at the start), and puts it into use.
-    ///
-    /// # Errors
-    /// [`ChooseError`]; then nothing has changed.
-    pub async fn renew(&self, kind: ModelKind) -> Result<(), ChooseError> {
-        let (reply, done) = oneshot::channel();
-        self.ask(Ask::Renew(kind, reply), done, kind.name()).await
-    }
-
     async fn ask(&self, ask: Ask, done: oneshot::Receiver<Done>, name: &str) -> Done {
         let unusable = |reason: &str, hint: &str| ChooseError::Unusable {
             name: name.to_owned(),
@@ -116,6 +106,11 @@ impl Chooser for ModelsInUse {
         let (reply, done) = oneshot::channel();
         let choice = (name != "auto").then(|| name.to_owned());
         self.ask(Ask::Choose(kind, choice, reply), done, name).await
+    }
+
+    async fn renew(&self, kind: ModelKind) -> Result<(), ChooseError> {
+        let (reply, done) = oneshot::channel();
+        self.ask(Ask::Renew(kind, reply), done, kind.name()).await
     }
 
     fn chosen(&self) -> InUse {

@@ -123,10 +123,17 @@ pub enum ChooseError {
 #[async_trait]
 pub trait Chooser: Send + Sync {
     /// Loads `name`, puts it in the place of what is in use, and writes the choice down. What runs ends on the old one.
+    /// `auto` takes the choice back.
     ///
     /// # Errors
     /// [`ChooseError`]; then nothing has changed.
     async fn choose(&self, kind: ModelKind, name: &str) -> Result<(), ChooseError>;
+
+    /// Makes the engine of `kind` anew by what is set and chosen, because a model that it lacked has come.
+    ///
+    /// # Errors
+    /// [`ChooseError`]; then nothing has changed.
+    async fn renew(&self, kind: ModelKind) -> Result<(), ChooseError>;
 
     /// What was chosen, as the file says.
     fn chosen(&self) -> InUse;

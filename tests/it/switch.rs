@@ -169,7 +169,7 @@ async fn a_reply_under_way_ends_on_the_chat_model_it_began_on() {
     client.send(json!({"type": "text.send", "text": "hello"})).await;
     assert_eq!(client.event("reply.done").await["text"], "The new one.");
     match chooser.choose(ModelKind::Llm, "third:1b").await {
-        Err(ChooseError::Missing { name }) => assert_eq!(name, "third:1b"),
+        Err(ChooseError::Missing { name }) => assert_eq!(name, "ollama:third:1b"),
         other => panic!("{other:?}"),
     }
     drop(ollama);
