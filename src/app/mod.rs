@@ -8,6 +8,7 @@ pub mod config;
 mod cpu;
 mod engines;
 mod health;
+mod in_use;
 mod keeping;
 mod library;
 mod lifecycle;
@@ -26,13 +27,15 @@ mod tls;
 mod watch;
 mod wyoming;
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 pub use engines::engines;
+pub use in_use::ModelsInUse;
 pub use serve::{Server, run};
 pub use tls::use_ring;
 
 use self::config::{Action, Config};
+use crate::engine::switch;
 
 /// Exit code for a configuration that cannot be used (`EX_USAGE` of sysexits.h).
 const EXIT_USAGE: u8 = 64;
@@ -88,7 +91,9 @@ pub fn main() -> ExitCode {
     });
     telemetry.finish();
     // Native threads may still be at work; nobody waits for them.
-    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    // But for those of engines that are being dropped: their libraries end with the process.
+    switch::all_dropped(Duration::from_secs(5));
     match result {
         Ok(code) => code,
         Err(error) => {

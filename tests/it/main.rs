@@ -30,6 +30,7 @@ mod sessions;
 mod store_alike;
 mod store_outage;
 mod store_story;
+mod switch;
 mod tls;
 mod work;
 mod wyoming;
