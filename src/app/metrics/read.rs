@@ -168,7 +168,7 @@ fn backups(folder: &Path) -> (usize, Option<f64>) {
     // One that is being written is called something else until it is whole.
     let whole = entries.filter(|entry| {
         let name = entry.file_name().to_string_lossy().into_owned();
-        !name.starts_with('.') && (name.ends_with(".tar") || name.ends_with(".tar.gz") || name.ends_with(".tgz"))
+        name.starts_with("aigolos-") && name.contains(".tar") && !name.ends_with(".part")
     });
     let written = whole.filter_map(|entry| entry.metadata().ok()?.modified().ok()?.duration_since(UNIX_EPOCH).ok());
     let times: Vec<f64> = written.map(|since| since.as_secs_f64()).collect();
@@ -188,7 +188,13 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         assert_eq!(backups(folder.path()), (0, None));
         assert_eq!(backups(&folder.path().join("not there")), (0, None));
-        for (name, at) in [("a.tar.gz", 100), ("b.tar.gz", 200), (".c.tar.gz", 300), ("d.tar.gz.part", 400)] {
+        for (name, at) in [
+            ("aigolos-1.tar.gz", 100),
+            ("aigolos-2.tar", 200),
+            (".aigolos-3.tar.gz", 300),
+            ("notes.txt", 400),
+            ("aigolos-4.tar.part", 500),
+        ] {
             let file = fs::File::create(folder.path().join(name)).expect("writable");
             file.set_modified(UNIX_EPOCH + std::time::Duration::from_secs(at)).expect("a time");
         }
