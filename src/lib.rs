@@ -7,6 +7,7 @@
 pub mod account;
 pub mod app;
 pub mod audio;
+pub mod catalogue;
 pub mod conversation;
 pub mod engine;
 pub mod job;

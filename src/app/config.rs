@@ -11,7 +11,7 @@ use std::{
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, parser::ValueSource};
 
-use super::commands::user::UserAction;
+use super::commands::{backup::BackupAction, models::ModelsAction, user::UserAction};
 pub use super::settings::Settings;
 
 /// A self-hosted realtime voice server. Without a command it serves.
@@ -51,8 +51,33 @@ pub enum Action {
         #[arg(long)]
         voice: Option<String>,
     },
+    /// List, fetch, choose, remove and check models
+    Models {
+        #[command(subcommand)]
+        action: ModelsAction,
+    },
+    /// Print completions for a shell, to be put where it looks for them
+    Completions { shell: clap_complete::Shell },
+    /// Print the man page
+    Man {
+        /// Of one command, such as `say`; of the whole program without it
+        command: Option<String>,
+    },
     /// Make a certificate for this machine, and print the settings that use it
     DevCert,
+    /// Save everything that is kept in one file, beside a running server or without one
+    Backup {
+        #[command(flatten)]
+        action: BackupAction,
+    },
+    /// Bring back what a backup holds, into either database; no server may run meanwhile
+    Restore {
+        /// A file that `aigolos backup` made
+        file: PathBuf,
+        /// Replace what is there
+        #[arg(long)]
+        force: bool,
+    },
     /// Make, list, lock and delete accounts
     User {
         #[command(subcommand)]
@@ -165,6 +190,15 @@ impl Config {
         Ok(Self { settings, bind, wyoming, metrics, lines })
     }
 
+    /// Whether a setting was given, by flag, environment or `.env`. `auto` and nothing at all leave open what it is to be,
+    /// and do not count.
+    #[must_use]
+    pub fn given(&self, name: &str) -> bool {
+        self.lines
+            .iter()
+            .any(|line| line.name == name && line.source != "default" && !matches!(line.value.as_str(), "" | "auto"))
+    }
+
     /// How addresses of this server begin.
     #[must_use]
     pub fn scheme(&self) -> &'static str {
@@ -189,6 +223,12 @@ fn address(setting: &str, text: &str, example: &str) -> Result<SocketAddr, Confi
     found.ok_or_else(|| {
         ConfigError::new(format!("error: {setting} is not an address with a port: {text}\nhint: {example}"))
     })
+}
+
+/// The program's definition, for what is made of it.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// The names of all settings, as environment variables.
@@ -295,6 +335,14 @@ mod tests {
             let error = parse(line).expect_err(line).to_string();
             assert!(error.contains(name), "{line}: {error}");
         }
+    }
+
+    #[test]
+    fn what_was_left_open_was_not_given() {
+        let (_, config) =
+            parse("aigolos --asr-model-name auto --tts-voice en-gb --llm-model-name qwen2.5:7b").expect("valid");
+        assert!(config.given("TTS_VOICE") && config.given("LLM_MODEL_NAME"));
+        assert!(!config.given("ASR_MODEL_NAME") && !config.given("MAX_SESSIONS") && !config.given("NO_SUCH"));
     }
 
     #[test]

@@ -12,7 +12,10 @@ use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::archive::{Archive, StoreHealth, StoreState};
+use super::{
+    archive::{Archive, StoreHealth, StoreState},
+    lifecycle::Lifecycle,
+};
 use crate::{conversation::hub::Hub, engine::EngineInfo};
 
 /// A look at other servers is good for this long: a health check every second must not become load for them.
@@ -28,13 +31,14 @@ pub fn router(health: Health) -> OpenApiRouter {
 pub struct Health {
     hub: Hub,
     archive: Archive,
+    life: Lifecycle,
     shutdown: CancellationToken,
     looked: Arc<Mutex<Option<(Instant, Parts)>>>,
 }
 
 impl Health {
-    pub fn new(hub: Hub, archive: Archive, shutdown: CancellationToken) -> Self {
-        Self { hub, archive, shutdown, looked: Arc::default() }
+    pub fn new(hub: Hub, archive: Archive, life: Lifecycle, shutdown: CancellationToken) -> Self {
+        Self { hub, archive, life, shutdown, looked: Arc::default() }
     }
 
     /// How it is, in a few words.
@@ -42,7 +46,7 @@ impl Health {
         let parts = self.parts().await;
         Standing {
             ready: self.not_ready().is_none(),
-            stopping: self.shutdown.is_cancelled(),
+            stopping: self.life.is_draining() || self.shutdown.is_cancelled(),
             store: parts.store.state != StoreState::Away,
             chat: parts.llm.state == ChatState::Ok,
         }
@@ -52,6 +56,9 @@ impl Health {
     fn not_ready(&self) -> Option<&'static str> {
         if self.shutdown.is_cancelled() {
             return Some("stopping\n");
+        }
+        if self.life.is_draining() {
+            return Some("draining\n");
         }
         (self.hub.sessions() >= self.hub.settings().max_sessions).then_some("full\n")
     }
@@ -101,6 +108,8 @@ enum HealthStatus {
     Ok,
     /// It serves, but a part is away: see `parts`.
     Degraded,
+    /// It was told to stop: what was begun is finished, and soon nothing new is taken.
+    Draining,
     Stopping,
 }
 
@@ -158,6 +167,7 @@ async fn report(State(health): State<Health>) -> Json<Report> {
     let whole = parts.store.state == StoreState::Ok && parts.llm.state == ChatState::Ok;
     let status = match (health.shutdown.is_cancelled(), whole) {
         (true, _) => HealthStatus::Stopping,
+        _ if health.life.is_draining() => HealthStatus::Draining,
         (false, true) => HealthStatus::Ok,
         (false, false) => HealthStatus::Degraded,
     };
@@ -181,7 +191,7 @@ async fn live() -> &'static str {
 /// Whether it takes sessions
 #[utoipa::path(get, path = "/api/health/ready", tag = "health", responses(
     (status = 200, body = String, content_type = "text/plain"),
-    (status = 503, body = String, content_type = "text/plain", description = "stopping, or full")))]
+    (status = 503, body = String, content_type = "text/plain", description = "draining, stopping, or full")))]
 async fn ready(State(health): State<Health>) -> (StatusCode, &'static str) {
     health.not_ready().map_or((StatusCode::OK, "ok\n"), |why| (StatusCode::SERVICE_UNAVAILABLE, why))
 }

@@ -1,12 +1,16 @@
 //! The top floor: configuration, the choice of engines, the router, and the commands.
 
 mod archive;
+pub mod backup;
 mod check;
 mod commands;
 pub mod config;
+mod cpu;
 mod engines;
 mod health;
 mod keeping;
+mod library;
+mod lifecycle;
 mod listen;
 mod manners;
 mod metrics;
@@ -16,6 +20,7 @@ mod retention;
 mod router;
 mod serve;
 mod settings;
+mod systemd;
 mod telemetry;
 mod tls;
 mod watch;
@@ -38,10 +43,18 @@ pub fn main() -> ExitCode {
     let (action, config) = match Config::load() {
         Ok(loaded) => loaded,
         Err(error) => {
+            if error.is_help() {
+                println!("{error}");
+                return ExitCode::SUCCESS;
+            }
             eprintln!("{error}");
-            return ExitCode::from(if error.is_help() { 0 } else { EXIT_USAGE });
+            return ExitCode::from(EXIT_USAGE);
         }
     };
+    if let Some(lacking) = cpu::lacking() {
+        eprintln!("error: {lacking}");
+        return ExitCode::FAILURE;
+    }
     telemetry::start(&config);
     tls::use_ring();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("aigolos-net").build() {
@@ -58,6 +71,11 @@ pub fn main() -> ExitCode {
             Action::Config => commands::print_config(&config),
             Action::Transcribe { file, words } => commands::transcribe(&config, &file, words).await,
             Action::User { action } => commands::user::user(&config, action).await,
+            Action::Backup { action } => commands::backup::backup(&config, action).await,
+            Action::Restore { file, force } => commands::backup::restore(&config, &file, force).await,
+            Action::Models { action } => commands::models::models(&config, action).await,
+            Action::Completions { shell } => commands::shell::completions(shell),
+            Action::Man { command } => commands::shell::man(command.as_deref()),
             Action::DevCert => commands::dev_cert::dev_cert(&config),
             Action::Say { text, output, voice } => commands::say(&config, &text, &output, voice).await,
         }

@@ -24,6 +24,7 @@ use utoipa_axum::router::OpenApiRouter;
 use super::{
     archive::Archive,
     health::{self, Health},
+    lifecycle::{self, Lifecycle},
     manners::{self, Manners},
     metrics::Metrics,
     openapi, watch,
@@ -43,7 +44,7 @@ use crate::{
                 secrets::Secrets,
             },
         },
-        rest::{self, admin::Admin, work::Work},
+        rest::{self, models::Models, work::Work},
     },
 };
 
@@ -63,15 +64,16 @@ pub struct Parts {
     pub archive: Archive,
     /// Told when something about people, log-ins or keys has changed.
     pub people_changed: Arc<Notify>,
-    pub admin: Admin,
     pub health: Health,
     /// Whoever sends the token is told them.
     pub metrics: Option<(Metrics, String)>,
+    pub models: Models,
     pub pages: PageSettings,
     pub work: Work,
     pub manners: Manners,
     /// Names the server answers to besides this machine's own; `None`: any.
     pub allowed_hosts: Option<Vec<String>>,
+    pub life: Lifecycle,
     pub shutdown: CancellationToken,
     pub sockets: TaskTracker,
 }
@@ -85,13 +87,14 @@ pub fn router(parts: Parts) -> Router {
         accounts,
         archive,
         people_changed,
-        admin,
         health,
         metrics,
+        models,
         pages,
         work,
         manners,
         allowed_hosts,
+        life,
         shutdown,
         sockets,
     } = parts;
@@ -114,13 +117,14 @@ pub fn router(parts: Parts) -> Router {
     let (interface, description) = OpenApiRouter::with_openapi(openapi::Description::openapi())
         .merge(health::router(health)) // /api/health/
         .merge(people)
-        .merge(rest::admin::router(admin)) // /api/admin/
+        .merge(rest::models::router(models)) // /api/models/
         .merge(rest::admin_sessions::router(hub.clone(), archive.store())) // /api/admin/sessions
         .merge(rest::conversations::router(archive.store())) // /api/conversations/
         .merge(openai::rest::router(work.clone())) // /v1/
         .merge(openai::realtime::secrets::router(door.clone())) // /v1/realtime/client_secrets
         .merge(rest::work::router(work)) // /api/asr/ /api/jobs/ /api/llm/ /api/tts/
         .layer(DefaultBodyLimit::max(MAX_JSON))
+        .layer(middleware::from_fn_with_state(life, lifecycle::at_work))
         .split_for_parts();
     let origins = native.origins.clone();
     let routes = Router::new()

@@ -102,6 +102,8 @@ struct Inner {
     journal: Arc<dyn Journal>,
     sessions: Mutex<HashMap<SessionId, Arc<Session>>>,
     tasks: TaskTracker,
+    /// Cancelled: no new sessions, and those that are end when what was begun is finished.
+    leave: CancellationToken,
     shutdown: CancellationToken,
 }
 
@@ -126,6 +128,7 @@ impl Hub {
                 journal,
                 sessions: Mutex::default(),
                 tasks: TaskTracker::new(),
+                leave: CancellationToken::new(),
                 shutdown: CancellationToken::new(),
             }),
         }
@@ -147,9 +150,6 @@ impl Hub {
             return Err(full.told()); // at once, whatever the journal is doing
         }
         let (conversation, earlier) = self.recall(owner.user, conversation).await;
-        if inner.shutdown.is_cancelled() {
-            return Err(Refused::ShuttingDown.told());
-        }
         let id = SessionId::fresh();
         let (commands, inbox) = mpsc::channel(COMMANDS);
         let session = Arc::new(Session {
@@ -159,7 +159,7 @@ impl Hub {
             options: Mutex::new(options.clone()),
             commands,
             outbox: Arc::default(),
-            stop: Stop::under(&inner.shutdown),
+            stop: Stop::under(&inner.shutdown, &inner.leave),
         });
         let attachment = Attachment::new(id, Arc::clone(&session), false, None);
         self.admit(id, &session).map_err(Refused::told)?;
@@ -255,6 +255,20 @@ impl Hub {
         theirs.len()
     }
 
+    /// Takes no new session from now on and lets each that is finish what was begun; waits until all are gone, however
+    /// long that takes. Their clients are told [`CloseReason::Restart`].
+    pub async fn leave(&self) {
+        self.inner.leave.cancel();
+        self.inner.tasks.close();
+        self.inner.tasks.wait().await;
+    }
+
+    /// Whether no new session is taken any more.
+    #[must_use]
+    pub fn leaving(&self) -> bool {
+        self.inner.leave.is_cancelled() || self.inner.shutdown.is_cancelled()
+    }
+
     /// Ends every session with a reason its client is told, and waits until all are gone.
     pub async fn shut_down(&self) {
         self.inner.shutdown.cancel();
@@ -280,8 +294,8 @@ impl Hub {
 
     /// Why nobody can be admitted now.
     fn full(&self, sessions: &HashMap<SessionId, Arc<Session>>) -> Option<Refused> {
-        let Inner { settings, shutdown, .. } = &*self.inner;
-        if shutdown.is_cancelled() {
+        let settings = &self.inner.settings;
+        if self.leaving() {
             return Some(Refused::ShuttingDown);
         }
         let full = sessions.len() >= settings.max_sessions

@@ -2,6 +2,7 @@
 //! WebSocket error events. Every floor below has its own error type; here they become a [`Code`] with a hint.
 
 mod account;
+mod models;
 mod russian;
 
 use axum::{
@@ -207,7 +208,7 @@ impl From<Refused> for ApiError {
 impl ApiError {
     #[must_use]
     pub fn shutting_down() -> Self {
-        Self::new(Code::ShuttingDown, "the server is stopping", "connect again in a moment")
+        Self::new(Code::ShuttingDown, "the server is stopping", "connect again after retry_after_ms").retry_after(2_000)
     }
 
     #[must_use]

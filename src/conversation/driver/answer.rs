@@ -119,6 +119,7 @@ impl Driver {
 
     /// The reply is one from here on: for the client, and for what is remembered.
     pub(super) fn begun(&mut self, turn: TurnId, tag: Option<u64>) {
+        self.leave.owed(false);
         self.history.reply_begins(turn);
         self.quiet_from = None;
         self.outbox.push(Event::ReplyStarted { turn, tag });
@@ -207,6 +208,7 @@ impl Driver {
         let text = reply.text.trim().to_owned();
         let reply::Stopped { cause: stop, prompt_tokens, reply_tokens } = reply.stopped;
         if which == Which::Main {
+            self.leave.owed(!reply.calls.is_empty());
             self.history.replied(turn, text.clone());
             self.history.called(turn, &reply.calls);
             self.quiet_from = Some(reply.playout.plays_until().unwrap_or_else(Instant::now).max(Instant::now()));

@@ -1,6 +1,6 @@
 //! The driver's pen: which turns were told to the journal, and what they have become since.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use crate::{
     audio::{Pcm, SampleRate},
@@ -62,6 +62,11 @@ impl Book {
             self.turns.pop_front();
         }
         self.turns.push_back(told);
+    }
+
+    /// Waits a moment until all that was told can be read by others.
+    pub(super) async fn settle(&self, within: Duration) {
+        self.journal.settle(within).await;
     }
 
     /// The reply of a turn has ended.

@@ -6,6 +6,7 @@
 //! conversations are written under a lock of that user's row, so that two servers never disagree about a deletion.
 
 mod connect;
+pub(super) mod copy;
 mod jobs;
 mod people;
 mod talks;
@@ -102,6 +103,10 @@ impl Store for Postgres {
             }
             other => other,
         }
+    }
+
+    async fn was_restored(&self, restore: Uuid) -> Result<bool, StoreError> {
+        Ok(self.row("SELECT 1 FROM restored WHERE id = $1", &[&restore]).await?.is_some())
     }
 }
 

@@ -9,6 +9,7 @@
 //! checksum and is cut off at the next start. A frame that the store keeps refusing is set aside in `rejected/`, so that
 //! it holds up nothing behind it, and is tried again at the next start.
 
+pub mod copy;
 mod drain;
 mod files;
 mod frame;

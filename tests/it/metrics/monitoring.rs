@@ -154,7 +154,7 @@ async fn refused(server: &TestServer) {
 async fn what_the_dashboard_and_the_alerts_ask_for_is_told() {
     let folder = tempfile::tempdir().expect("a scratch folder");
     fs::create_dir(folder.path().join("backups")).expect("writable");
-    fs::write(folder.path().join("backups/aigolos-1.tar.gz"), b"x").expect("writable");
+    fs::write(folder.path().join("backups/aigolos-20260101T000000Z.tar.gz"), b"x").expect("writable");
     let server = TestServer::start_in(folder.path(), &["--metrics-bind", "127.0.0.1:0"]).await;
     let metrics = server.metrics.expect("it was asked for");
     let prometheus = Prometheus::watching(metrics);

@@ -190,6 +190,7 @@ async fn goodbye(door: &Door, ending: Ending, mut conversation: Conversation, re
             (Some(Fault::new("session_expired", text)), close::GOING_AWAY)
         }
         Ending::Shutdown => shutting_down(),
+        Ending::Refused(Refused::ShuttingDown) => shutting_down(),
         Ending::Refused(refused) => (server("server_overloaded", refused.into()), close::TRY_AGAIN_LATER),
         Ending::Over(reason) => match reason {
             CloseReason::ClientEnded | CloseReason::Abandoned => (None, close::NORMAL),
@@ -199,7 +200,7 @@ async fn goodbye(door: &Door, ending: Ending, mut conversation: Conversation, re
             }
             CloseReason::SlowReader => slow_reader(),
             CloseReason::Revoked => (Some(Fault::new("session_revoked", ApiError::revoked().message)), FATAL),
-            CloseReason::Shutdown => shutting_down(),
+            CloseReason::Shutdown | CloseReason::Restart => shutting_down(),
         },
     };
     let reason = match (code, fault.as_ref().and_then(|fault| fault.code)) {
