@@ -17,6 +17,7 @@ mod layers;
 mod live;
 mod looks;
 mod manners;
+mod metrics;
 mod native_socket;
 mod openai_rest;
 mod packaging;
