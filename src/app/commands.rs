@@ -1,6 +1,8 @@
 //! What `aigolos` does besides serving.
 
+pub mod backup;
 pub mod dev_cert;
+pub mod models;
 pub mod shell;
 pub mod user;
 

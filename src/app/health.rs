@@ -41,6 +41,28 @@ impl Health {
         Self { hub, archive, life, shutdown, looked: Arc::default() }
     }
 
+    /// How it is, in a few words.
+    pub async fn standing(&self) -> Standing {
+        let parts = self.parts().await;
+        Standing {
+            ready: self.not_ready().is_none(),
+            stopping: self.shutdown.is_cancelled(),
+            store: parts.store.state != StoreState::Away,
+            chat: parts.llm.state == ChatState::Ok,
+        }
+    }
+
+    /// Why it takes no sessions, if it does not.
+    fn not_ready(&self) -> Option<&'static str> {
+        if self.shutdown.is_cancelled() {
+            return Some("stopping\n");
+        }
+        if self.life.is_draining() {
+            return Some("draining\n");
+        }
+        (self.hub.sessions() >= self.hub.settings().max_sessions).then_some("full\n")
+    }
+
     /// The parts that can be away, looked at together.
     async fn parts(&self) -> Parts {
         let mut looked = self.looked.lock().await;
@@ -65,6 +87,18 @@ impl Health {
         let state = if answer.is_ok() { ChatState::Ok } else { ChatState::Away };
         ChatHealth { state, kind: chat.info().engine, latency_ms: began.elapsed().as_millis() as u64 }
     }
+}
+
+/// What the metrics tell of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// It takes sessions.
+    pub ready: bool,
+    pub stopping: bool,
+    /// The database answers.
+    pub store: bool,
+    /// The chat model's server answers.
+    pub chat: bool,
 }
 
 /// How the server is.
@@ -159,14 +193,5 @@ async fn live() -> &'static str {
     (status = 200, body = String, content_type = "text/plain"),
     (status = 503, body = String, content_type = "text/plain", description = "draining, stopping, or full")))]
 async fn ready(State(health): State<Health>) -> (StatusCode, &'static str) {
-    if health.shutdown.is_cancelled() {
-        return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n");
-    }
-    if health.life.is_draining() {
-        return (StatusCode::SERVICE_UNAVAILABLE, "draining\n");
-    }
-    if health.hub.sessions() >= health.hub.settings().max_sessions {
-        return (StatusCode::SERVICE_UNAVAILABLE, "full\n");
-    }
-    (StatusCode::OK, "ok\n")
+    health.not_ready().map_or((StatusCode::OK, "ok\n"), |why| (StatusCode::SERVICE_UNAVAILABLE, why))
 }

@@ -1,6 +1,7 @@
 //! The top floor: configuration, the choice of engines, the router, and the commands.
 
 mod archive;
+pub mod backup;
 mod check;
 mod commands;
 pub mod config;
@@ -8,9 +9,11 @@ mod cpu;
 mod engines;
 mod health;
 mod keeping;
+mod library;
 mod lifecycle;
 mod listen;
 mod manners;
+mod metrics;
 mod openapi;
 mod recorder;
 mod retention;
@@ -68,6 +71,9 @@ pub fn main() -> ExitCode {
             Action::Config => commands::print_config(&config),
             Action::Transcribe { file, words } => commands::transcribe(&config, &file, words).await,
             Action::User { action } => commands::user::user(&config, action).await,
+            Action::Backup { action } => commands::backup::backup(&config, action).await,
+            Action::Restore { file, force } => commands::backup::restore(&config, &file, force).await,
+            Action::Models { action } => commands::models::models(&config, action).await,
             Action::Completions { shell } => commands::shell::completions(shell),
             Action::Man { command } => commands::shell::man(command.as_deref()),
             Action::DevCert => commands::dev_cert::dev_cert(&config),

@@ -9,16 +9,22 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{
     EXIT_USAGE,
     archive::Archive,
+    backup,
     config::Config,
-    engines, keeping,
+    engines,
+    health::Health,
+    keeping,
+    library::{self, FileChooser},
     lifecycle::Lifecycle,
     listen,
+    metrics::{self, Metrics},
     router::{self, Parts},
     systemd,
     tls::{self, Tls},
     wyoming,
 };
 use crate::{
+    catalogue::Chooser,
     conversation::{
         driver::DriverSettings,
         history::PromptSettings,
@@ -30,7 +36,7 @@ use crate::{
     protocol::{
         native::routes::NativeSettings,
         openai::realtime::routes::RealtimeSettings,
-        rest::{admin::Admin, work::Work},
+        rest::{models::Models, work::Work},
     },
 };
 
@@ -39,6 +45,8 @@ pub struct Server {
     pub address: SocketAddr,
     /// Where Wyoming clients connect, if they may.
     pub wyoming: Option<SocketAddr>,
+    /// Where the metrics are, if they have a port of their own.
+    pub metrics: Option<SocketAddr>,
     pub hub: Hub,
 }
 
@@ -63,6 +71,9 @@ pub async fn serve(config: Config) -> Result<ExitCode, Box<dyn std::error::Error
         println!("aigolos is listening; open {}://{}", config.scheme(), server.address);
         if let Some(address) = server.wyoming {
             println!("Wyoming clients connect to tcp://{address}");
+        }
+        if let Some(address) = server.metrics {
+            println!("Metrics are at http://{address}/metrics");
         }
         systemd::up(server.hub.clone(), life);
     })
@@ -112,6 +123,7 @@ async fn run_until(
     let (stopping, sockets) = (CancellationToken::new(), TaskTracker::new());
     let store = keeping::open_store(config).await.map_err(io::Error::other)?;
     tracing::info!(kind = store.kind(), "the store is open");
+    backup::finish_interrupted(&config.settings.data_dir, store.as_ref()).await.map_err(io::Error::other)?;
     let archive = Archive::start(config, Arc::clone(&store)).map_err(io::Error::other)?;
     let jobs = keeping::jobs(config, Arc::clone(&store), engines.clone())?;
     let work = Work {
@@ -128,7 +140,26 @@ async fn run_until(
     let replies = work.replies.clone();
     let wyoming =
         wyoming::open(config, engines.clone(), hub_settings(config), native_settings(config).defaults).await?;
+    let library = library::open(config).map_err(io::Error::other)?;
+    let chooser: Arc<dyn Chooser> = Arc::new(FileChooser::new(config));
+    if config.settings.library.llm_pull {
+        let fetching = library::fetch_chat_model(config.clone(), library.clone(), Arc::clone(&chooser));
+        tokio::spawn(stopping.clone().run_until_cancelled_owned(fetching));
+    }
     let hub = Hub::new(engines, hub_settings(config), archive.journal());
+    let health = Health::new(hub.clone(), archive.clone(), life.clone(), stopping.clone());
+    let metrics_door = metrics::Door::open(config).await?;
+    let sources = metrics::Sources {
+        hub: hub.clone(),
+        archive: archive.clone(),
+        jobs: jobs.clone(),
+        health: health.clone(),
+        tls: tls.clone(),
+        folders: metrics::Folders::of(config),
+    };
+    let unwatched = CancellationToken::new();
+    let metrics = Metrics::start(config, sources, unwatched.clone());
+    let metrics_token = config.settings.operating.metrics_token.clone();
     let accounts = keeping::accounts(config, store, address).map_err(io::Error::other)?;
     let router = router::router(Parts {
         hub: hub.clone(),
@@ -137,7 +168,14 @@ async fn run_until(
         accounts: accounts.clone(),
         archive: archive.clone(),
         people_changed: archive.watch_over(hub.clone()),
-        admin: Admin { hub: hub.clone(), models: config.settings.models_dir.clone().into() },
+        health,
+        metrics: metrics.clone().map(|metrics| (metrics, metrics_token)).filter(|(_, token)| !token.is_empty()),
+        models: Models {
+            library: library.clone(),
+            chooser: Arc::clone(&chooser),
+            hub: hub.clone(),
+            shutdown: stopping.clone(),
+        },
         work,
         manners: keeping::manners(config).map_err(io::Error::other)?,
         pages: keeping::pages(config),
@@ -146,8 +184,15 @@ async fn run_until(
         shutdown: stopping.clone(),
         sockets: sockets.clone(),
     });
-    up(&Server { address, wyoming: wyoming.as_ref().map(|door| door.address), hub: hub.clone() });
+    up(&Server {
+        address,
+        wyoming: wyoming.as_ref().map(|door| door.address),
+        metrics: metrics_door.as_ref().map(|door| door.address),
+        hub: hub.clone(),
+    });
 
+    let serving_metrics =
+        metrics_door.zip(metrics).map(|(door, metrics)| tokio::spawn(door.serve(metrics, unwatched.clone())));
     let doors = TaskTracker::new();
     if let Some(door) = wyoming {
         doors.spawn(door.serve(life.refusing().clone(), stopping.clone(), life.cut_within()));
@@ -157,6 +202,7 @@ async fn run_until(
         let seconds = |seconds: u32| Duration::from_secs(u64::from(seconds));
         let (notice, drain) = (seconds(operating.drain_notice_seconds), seconds(operating.drain_seconds));
         // Sessions first, so that each tells its client why; then the sockets that carry them.
+        library.close();
         life.see_out(&hub, &doors, notice, drain).await;
         stopping.cancel();
     };
@@ -173,6 +219,11 @@ async fn run_until(
     }
     accounts.close(within()).await;
     archive.finish().await;
+    // The last to go: who watches sees the end.
+    unwatched.cancel();
+    if let Some(serving) = serving_metrics {
+        let _ = serving.await; // a panic was told already
+    }
     Ok(())
 }
 

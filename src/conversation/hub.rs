@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     engine::Engines,
+    measure,
     model::{ConversationId, SessionId, UnixMs, UserId},
 };
 
@@ -56,6 +57,19 @@ pub enum Refused {
     Full { max: usize, retry_after: Duration },
     UnknownSession,
     ShuttingDown,
+}
+
+impl Refused {
+    /// Counts it.
+    fn told(self) -> Self {
+        let reason = match self {
+            Self::Full { .. } => "full",
+            Self::UnknownSession => "unknown_session",
+            Self::ShuttingDown => "shutting_down",
+        };
+        metrics::counter!(measure::SESSIONS_REFUSED, "reason" => reason).increment(1);
+        self
+    }
 }
 
 /// The session ended while a command was on its way.
@@ -133,7 +147,7 @@ impl Hub {
     ) -> Result<Attachment, Refused> {
         let inner = &self.inner;
         if let Some(full) = self.full(&lock(&inner.sessions)) {
-            return Err(full); // at once, whatever the journal is doing
+            return Err(full.told()); // at once, whatever the journal is doing
         }
         let (conversation, earlier) = self.recall(owner.user, conversation).await;
         let id = SessionId::fresh();
@@ -148,7 +162,8 @@ impl Hub {
             stop: Stop::under(&inner.shutdown, &inner.leave),
         });
         let attachment = Attachment::new(id, Arc::clone(&session), false, None);
-        self.admit(id, &session)?;
+        self.admit(id, &session).map_err(Refused::told)?;
+        metrics::counter!(measure::SESSIONS_STARTED).increment(1);
         if let Err(error) = &earlier {
             tracing::warn!(session.id = %id, conversation.id = %conversation, %error, "begins without memory");
             session.outbox.push(Event::Progress { task: "history.load", stage: "away".into(), fraction: None });
@@ -179,7 +194,8 @@ impl Hub {
     /// [`Refused::UnknownSession`] when `user` has none by that id any more.
     pub fn resume(&self, user: UserId, id: SessionId, last_seq: u64) -> Result<Attachment, Refused> {
         let session = lock(&self.inner.sessions).get(&id).filter(|session| session.owner.user == user).cloned();
-        let session = session.ok_or(Refused::UnknownSession)?;
+        let session = session.ok_or_else(|| Refused::UnknownSession.told())?;
+        metrics::counter!(measure::SESSIONS_RESUMED).increment(1);
         tracing::info!(session.id = %id, "session resumed");
         Ok(Attachment::new(id, session, true, Some(last_seq)))
     }

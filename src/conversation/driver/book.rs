@@ -8,6 +8,7 @@ use crate::{
         journal::{Journal, MAX_SOUND, Place, Recorded, Replied, Said, Sound},
         message::Mode,
     },
+    measure,
     model::{Role, TurnId, UnixMs},
 };
 
@@ -50,6 +51,10 @@ impl Book {
     pub(super) fn tell(&mut self, turn: TurnId, mode: Mode, said: Said) {
         if self.has(turn) {
             return;
+        }
+        if !said.text.is_empty() {
+            let input = if said.spoken.is_some() { "voice" } else { "text" };
+            metrics::counter!(measure::TURNS, "input" => input).increment(1);
         }
         let told = Recorded { place: self.place, turn, revision: 1, mode, at: UnixMs::now(), said, reply: None };
         self.journal.record(told.clone());

@@ -9,6 +9,7 @@ mod asked;
 mod book;
 mod leave;
 mod listen;
+mod meter;
 mod options;
 mod run;
 mod stop;
@@ -256,6 +257,7 @@ impl Driver {
         while let Some(turn) = self.beside.first().map(|reply| reply.turn) {
             self.cancel_beside(turn, CancelReason::Closing);
         }
+        meter::session_ended(reason);
         self.outbox.push(Event::Closed { session: self.id, reason });
     }
 

@@ -26,6 +26,7 @@ use crate::{
         hub::{Attachment, Hub},
         message::CloseReason,
     },
+    measure::{self, Ongoing},
     model::SessionId,
     protocol::{
         caller::Caller,
@@ -50,6 +51,7 @@ pub struct Server {
 
 /// Serves `socket` of `identity` until it ends. `waiting` is given back once a session has started.
 pub async fn serve(server: Server, identity: Identity, socket: WebSocket, waiting: OwnedSemaphorePermit) {
+    let _open = Ongoing::new(metrics::gauge!(measure::CONNECTIONS, "protocol" => "native"));
     let (mut reader, mut writer) = socket::split(socket, &server.settings.socket, Some(server.settings.start_within));
     let opened = tokio::select! {
         opened = open(&server, &identity, &mut reader, &mut writer) => opened,

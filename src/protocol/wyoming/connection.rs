@@ -20,7 +20,10 @@ use super::{
     speaking::Speaking,
     wire::{AudioFormat, Incoming, Outgoing, Transcribe},
 };
-use crate::conversation::hub::Refused;
+use crate::{
+    conversation::hub::Refused,
+    measure::{self, Ongoing},
+};
 
 /// A client that asks for nothing and waits for nothing is let go after this.
 const IDLE: Duration = Duration::from_mins(10);
@@ -34,6 +37,7 @@ const READ: usize = 16 * 1024;
 /// Serves one client until it goes, or what it sends cannot be read, or one of `ends` is cancelled and what was begun has
 /// ended. `abort`: at once.
 pub(super) async fn run(stream: TcpStream, wyoming: Arc<Wyoming>, ends: Ends, abort: CancellationToken) {
+    let _open = Ongoing::new(metrics::gauge!(measure::CONNECTIONS, "protocol" => "wyoming"));
     // Small pieces of sound must not wait for each other.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY cannot be set");

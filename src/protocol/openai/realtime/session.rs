@@ -29,6 +29,7 @@ use crate::{
         journal::Owner,
         message::{CloseReason, Command, Event},
     },
+    measure::{self, Ongoing},
     model::UnixMs,
     protocol::{
         error::ApiError,
@@ -63,6 +64,7 @@ enum Ending {
 
 /// Serves `socket` until it ends.
 pub(super) async fn serve(door: Door, opening: Opening, socket: WebSocket) {
+    let _open = Ongoing::new(metrics::gauge!(measure::CONNECTIONS, "protocol" => "realtime"));
     let (reader, writer) = socket::split(socket, &door.settings.socket, None);
     let Opening { owner, flavour, config, offer } = opening;
     let lasts = door.settings.lasts;
