@@ -84,7 +84,7 @@ pub fn main() -> ExitCode {
             Action::Restore { file, force } => commands::backup::restore(&config, &file, force).await,
             Action::Models { action } => commands::models::models(&config, action).await,
             Action::Completions { shell } => commands::shell::completions(shell),
-            Action::Man { command } => commands::shell::man(command.as_deref()),
+            Action::Man => commands::shell::man(),
             Action::DevCert => commands::dev_cert::dev_cert(&config),
             Action::Say { text, output, voice } => commands::say(&config, &text, &output, voice).await,
         }
