@@ -2,6 +2,7 @@
 
 mod accounts;
 mod asked;
+mod backup;
 mod chat_calls;
 mod chat_ollama;
 mod chat_openai;
@@ -29,4 +30,5 @@ mod store_outage;
 mod store_story;
 mod tls;
 mod work;
+mod workflows;
 mod wyoming;
