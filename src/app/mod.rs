@@ -5,17 +5,22 @@ pub mod backup;
 mod check;
 mod commands;
 pub mod config;
+mod cpu;
 mod engines;
 mod health;
 mod keeping;
+mod library;
+mod lifecycle;
 mod listen;
 mod manners;
+mod metrics;
 mod openapi;
 mod recorder;
 mod retention;
 mod router;
 mod serve;
 mod settings;
+mod systemd;
 mod telemetry;
 mod tls;
 mod watch;
@@ -42,6 +47,10 @@ pub fn main() -> ExitCode {
             return ExitCode::from(if error.is_help() { 0 } else { EXIT_USAGE });
         }
     };
+    if let Some(lacking) = cpu::lacking() {
+        eprintln!("error: {lacking}");
+        return ExitCode::FAILURE;
+    }
     telemetry::start(&config);
     tls::use_ring();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("aigolos-net").build() {
@@ -60,6 +69,7 @@ pub fn main() -> ExitCode {
             Action::User { action } => commands::user::user(&config, action).await,
             Action::Backup { action } => commands::backup::backup(&config, action).await,
             Action::Restore { file, force } => commands::backup::restore(&config, &file, force).await,
+            Action::Models { action } => commands::models::models(&config, action).await,
             Action::DevCert => commands::dev_cert::dev_cert(&config),
             Action::Say { text, output, voice } => commands::say(&config, &text, &output, voice).await,
         }

@@ -322,7 +322,10 @@ pub enum CloseReason {
     ClientEnded,
     Idle,
     SlowReader,
+    /// The server stops at once.
     Shutdown,
+    /// The server is being stopped and what was begun is finished: the conversation goes on elsewhere, or here later.
+    Restart,
     /// The socket went away and nobody resumed in time.
     Abandoned,
     /// The operator ended it, or its owner may no longer come in.

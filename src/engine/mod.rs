@@ -10,6 +10,7 @@ pub mod chat;
 mod error;
 pub mod espeak;
 mod lines;
+mod meter;
 pub mod models;
 pub mod ollama;
 pub mod openai_chat;
@@ -114,6 +115,10 @@ pub trait Recognizer: Send + Sync + 'static {
     fn max_audio(&self) -> Duration;
     /// Queues one request. Full queue: a partial is refused ([`EngineError::Overloaded`]), a final waits its turn.
     fn submit(&self, request: RecognizeRequest) -> Recognition;
+    /// What its threads are doing and have done, for metrics; `None`: it has none of its own.
+    fn load(&self) -> Option<worker::Load> {
+        None
+    }
 }
 
 // ----------------------------------------------------------------------- chat

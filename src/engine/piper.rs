@@ -21,6 +21,7 @@ use self::{
 use super::{
     EngineError, EngineInfo, SpeakRequest, SpeechStream, Synthesizer, VoiceInfo,
     espeak::{Espeak, MAX_CHARS},
+    meter::SpeechMeter,
     speech,
 };
 
@@ -149,7 +150,9 @@ impl Piper {
         }
         let (voice, speaker) = self.choose(request)?;
         let speed = if request.speed.is_finite() { request.speed.clamp(0.25, 4.0) } else { 1.0 };
-        let job = Job::Speak { text: request.text.clone(), voice: voice.clone(), speaker, speed, out: out.clone() };
+        let meter = SpeechMeter::new("piper");
+        let job =
+            Job::Speak { text: request.text.clone(), voice: voice.clone(), speaker, speed, out: out.clone(), meter };
         self.workers.submit(job)
     }
 }

@@ -152,6 +152,10 @@ impl Recognizer for Whisper {
         self.facts.max_audio()
     }
 
+    fn load(&self) -> Option<Load> {
+        Some(self.pool.load())
+    }
+
     fn submit(&self, request: RecognizeRequest) -> Recognition {
         if request.audio.is_empty() {
             let (reply, answer) = oneshot::channel();

@@ -63,6 +63,7 @@ pub struct PoolSettings {
 /// What a pool is doing and has done, for metrics.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Load {
+    pub workers: usize,
     pub waiting_partials: usize,
     pub waiting_finals: usize,
     pub waiting_recordings: usize,
@@ -195,6 +196,7 @@ impl<W: Worker> Pool<W> {
     pub fn load(&self) -> Load {
         let state = self.shared.lock();
         Load {
+            workers: state.running.len(),
             waiting_partials: state.queue.partials(),
             waiting_finals: state.queue.finals(),
             waiting_recordings: state.queue.recordings(),

@@ -7,6 +7,7 @@
 pub mod copy;
 mod error;
 mod jobs;
+mod meter;
 mod open;
 mod people;
 mod postgres;

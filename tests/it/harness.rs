@@ -34,6 +34,8 @@ pub struct TestServer {
     pub address: SocketAddr,
     /// Where Wyoming clients connect, if flags opened that door.
     pub wyoming: Option<SocketAddr>,
+    /// Where its metrics are, if flags gave them a port.
+    pub metrics: Option<SocketAddr>,
     stop: Option<oneshot::Sender<()>>,
     serving: JoinHandle<std::io::Result<()>>,
     /// Its own data folder, removed with it; a server that starts in another's folder has none.
@@ -84,13 +86,14 @@ impl TestServer {
                 let _ = stopped.await;
             };
             let tell = |server: &app::Server| {
-                let _ = up.send(server.wyoming);
+                let _ = up.send((server.wyoming, server.metrics));
             };
             app::run(&config, engines, listener, stop, tell).await
         });
         // Other addresses are known before it is up, and its store may take its time.
-        let wyoming = if flags.contains(&"--wyoming-bind") { is_up.await.expect("it starts") } else { None };
-        Self { address, wyoming, stop: Some(stop), serving, folder: None }
+        let others = ["--wyoming-bind", "--metrics-bind"].iter().any(|flag| flags.contains(flag));
+        let (wyoming, metrics) = if others { is_up.await.expect("it starts") } else { (None, None) };
+        Self { address, wyoming, metrics, stop: Some(stop), serving, folder: None }
     }
 
     /// Where it keeps what it writes.

@@ -276,7 +276,7 @@ impl Driver {
     /// Starts a reply where nobody has spoken for as long as the session wants; else the moment to look again.
     pub(super) fn nudge(&mut self) -> Option<Instant> {
         let TurnDetection::Voice { nudge_ms: Some(after), .. } = self.options.turn_detection else { return None };
-        if self.options.mode != Mode::Converse || self.ending.is_some() || !self.turns.idle() {
+        if self.options.mode != Mode::Converse || self.ending.is_some() || self.leave.asked() || !self.turns.idle() {
             return None;
         }
         let due = self.quiet_from? + Duration::from_millis(u64::from(after));

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
 
-use super::{Driver, TurnClock, book::collect};
+use super::{Driver, TurnClock, book::collect, meter};
 use crate::{
     audio::{FRAME_MS, Mono16k, Pcm, Resampler, SampleRate, VadFrame},
     conversation::{
@@ -16,6 +16,7 @@ use crate::{
         turn::Input,
     },
     engine::{EngineError, RecognizeRequest, Transcript},
+    measure,
     model::{Role, Timings, TurnId},
 };
 
@@ -46,6 +47,11 @@ pub(super) struct Speech {
 }
 
 impl Speech {
+    /// Where it began on the client's audio clock, with what came before the first voice.
+    pub(super) fn start_ms(&self) -> u64 {
+        self.start_ms
+    }
+
     /// Takes the utterance's next audio.
     fn hear(&mut self, audio: &Mono16k, keep: bool) {
         self.utterance.push(audio);
@@ -67,6 +73,7 @@ pub(super) struct DecodeDone {
     generation: u64,
     /// `Some`: it was made for the final text of that revision.
     revision: Option<u32>,
+    asked: Instant,
     result: Result<Transcript, EngineError>,
 }
 
@@ -74,6 +81,7 @@ impl Driver {
     pub(super) fn audio(&mut self, pcm: &Pcm) {
         self.heard_audio |= !pcm.samples.is_empty();
         self.arrival.heard(Instant::now(), pcm.duration());
+        measure::RECEIVED.add(pcm.duration());
         let mut audio = Mono16k::default();
         if self.resampler.as_ref().is_some_and(|resampler| resampler.from() != pcm.rate) {
             audio = self.resampler.take().map(|mut old| old.finish()).unwrap_or_default();
@@ -225,19 +233,19 @@ impl Driver {
             translate: false,
             temperature: None,
         };
-        let answer = self.engines.recognizer.submit(request);
+        let (asked, answer) = (Instant::now(), self.engines.recognizer.submit(request));
         let work = async move {
             let result = tokio::select! {
                 () = cancel.cancelled() => Err(EngineError::Superseded),
                 answer = answer => answer.unwrap_or(Err(EngineError::Closed)),
             };
-            DecodeDone { turn, generation, revision, result }
+            DecodeDone { turn, generation, revision, asked, result }
         };
         self.decodes.push(work.boxed());
     }
 
     pub(super) fn decoded(&mut self, done: DecodeDone) {
-        let DecodeDone { turn, generation, revision, result } = done;
+        let DecodeDone { turn, generation, revision, asked, result } = done;
         let mut speeches = self.open.iter_mut().chain(&mut self.closing);
         let Some(speech) = speeches.find(|speech| speech.turn == turn) else { return };
         match (revision, result) {
@@ -249,6 +257,9 @@ impl Driver {
                 }
             }
             (None, result) => {
+                if result.is_ok() {
+                    metrics::histogram!(measure::PARTIAL_LAG).record(asked.elapsed());
+                }
                 let waiting = speech.waiting.then_some(speech.revision);
                 self.partial(turn, generation, result);
                 if let Some(revision) = waiting {
@@ -329,9 +340,12 @@ impl Driver {
         let found = speech.text.take().unwrap_or_default();
         let (start_ms, end_ms) = (speech.start_ms, speech.end_ms);
         let final_at = speech.final_at;
+        let mut final_ms = None;
         if let Some(clock) = self.clock(turn) {
-            clock.timings.final_transcript_ms = final_at.map(|at| clock.ms_at(at));
+            final_ms = final_at.map(|at| clock.ms_at(at));
+            clock.timings.final_transcript_ms = final_ms;
         }
+        meter::transcript(!text.is_empty(), found.rejected, final_ms);
         let spoken = Spoken { start_ms, end_ms, words: found.words.clone() };
         let words = if self.options.words { found.words } else { Vec::new() };
         let language = self.options.language.clone().or(found.language);

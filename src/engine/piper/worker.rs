@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use super::{PiperSettings, sound, voices::Voice};
 use crate::{
     audio::Pcm,
-    engine::{EngineError, espeak::Espeak},
+    engine::{EngineError, espeak::Espeak, meter::SpeechMeter},
 };
 
 /// Pieces of one request, all of which its channel holds besides an error, so that a slow listener never holds up a
@@ -36,6 +36,7 @@ pub(super) enum Job {
         speaker: i64,
         speed: f32,
         out: Out,
+        meter: SpeechMeter,
     },
 }
 
@@ -98,7 +99,12 @@ impl Workers {
     pub fn submit(&self, job: Job) -> Result<(), EngineError> {
         let jobs = self.jobs.as_ref().ok_or(EngineError::Closed)?;
         jobs.try_send(job).map_err(|error| match error {
-            TrySendError::Full(_) => EngineError::Overloaded { retry_after_ms: 1_000 },
+            TrySendError::Full(job) => {
+                if let Job::Speak { meter, .. } = job {
+                    meter.ended(false);
+                }
+                EngineError::Overloaded { retry_after_ms: 1_000 }
+            }
             TrySendError::Disconnected(_) => EngineError::Closed,
         })
     }
@@ -123,8 +129,13 @@ impl Shared {
                     Err(error) => tracing::warn!(voice = voice.id, %error, "piper voice cannot be loaded"),
                 },
                 Job::Speak { out, .. } if out.is_closed() => {}
-                Job::Speak { text, voice, speaker, speed, out } => {
-                    if let Err(error) = guarded(|| self.speak(&text, &voice, speaker, speed, &out)) {
+                Job::Speak { text, voice, speaker, speed, out, mut meter } => {
+                    meter.begin();
+                    let spoken = guarded(|| self.speak(&text, &voice, speaker, speed, &out, &mut meter));
+                    if !out.is_closed() {
+                        meter.ended(spoken.is_ok());
+                    }
+                    if let Err(error) = spoken {
                         let _ = out.try_send(Err(error));
                     }
                 }
@@ -137,7 +148,15 @@ impl Shared {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner).recv()
     }
 
-    fn speak(&self, text: &str, voice: &Voice, speaker: i64, speed: f32, out: &Out) -> Result<(), EngineError> {
+    fn speak(
+        &self,
+        text: &str,
+        voice: &Voice,
+        speaker: i64,
+        speed: f32,
+        out: &Out,
+        meter: &mut SpeechMeter,
+    ) -> Result<(), EngineError> {
         let sentences = self.espeak.phonemes(text, &voice.phonemes)?;
         let runs = runs(&sentences);
         if runs.is_empty() {
@@ -156,7 +175,9 @@ impl Shared {
                 .map_err(|error| failed(error.to_string()))?;
             let pause = if phonemes.ends_with(['.', '?', '!']) { self.pause_ms } else { 0 };
             let samples = sound::finish(&samples, voice.rate.hz(), pause);
-            if out.try_send(Ok(Pcm::new(voice.rate, samples))).is_err() {
+            let piece = Pcm::new(voice.rate, samples);
+            meter.made(&piece);
+            if out.try_send(Ok(piece)).is_err() {
                 break;
             }
         }

@@ -26,6 +26,7 @@ use uuid::Uuid;
 use self::connect::LastError;
 use super::{
     Store, StoreError,
+    meter::measured,
     rows::{Code, of_json},
 };
 use crate::model::UnixMs;
@@ -60,16 +61,19 @@ impl Postgres {
     }
 
     async fn rows(&self, sql: &str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, StoreError> {
-        within(ANSWER, async { Ok(self.connection().await?.query(sql, parameters).await?) }).await
+        let query = async { Ok(self.connection().await?.query(sql, parameters).await?) };
+        measured("read", within(ANSWER, query)).await
     }
 
     async fn row(&self, sql: &str, parameters: &[Parameter<'_>]) -> Result<Option<Row>, StoreError> {
-        within(ANSWER, async { Ok(self.connection().await?.query_opt(sql, parameters).await?) }).await
+        let query = async { Ok(self.connection().await?.query_opt(sql, parameters).await?) };
+        measured("read", within(ANSWER, query)).await
     }
 
     /// Gives how many rows it touched.
     async fn execute(&self, sql: &str, parameters: &[Parameter<'_>]) -> Result<u64, StoreError> {
-        within(ANSWER, async { Ok(self.connection().await?.execute(sql, parameters).await?) }).await
+        let change = async { Ok(self.connection().await?.execute(sql, parameters).await?) };
+        measured("write", within(ANSWER, change)).await
     }
 
     /// Adds a row that belongs to another; without that other it is passed over.
@@ -80,7 +84,7 @@ impl Postgres {
                 other => Ok(other.map(drop)?),
             }
         };
-        within(ANSWER, add).await
+        measured("write", within(ANSWER, add)).await
     }
 }
 

@@ -171,6 +171,15 @@ impl Files {
         }
     }
 
+    /// Bytes that wait.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes.saturating_sub(self.drained)
+    }
+
+    pub(super) fn max_bytes(&self) -> u64 {
+        self.max_bytes
+    }
+
     pub(super) fn waiting(&self) -> u64 {
         self.waiting
     }

@@ -69,7 +69,7 @@ impl Sqlite {
         let lost = |_| StoreError::Failed("a bug stopped the opening of the database".into());
         let mut connections = opened.await.map_err(lost)??;
         let readers = connections.split_off(1);
-        Ok(Self { writer: Lane::start("store-write", connections)?, readers: Lane::start("store-read", readers)? })
+        Ok(Self { writer: Lane::start("write", connections)?, readers: Lane::start("read", readers)? })
     }
 
     /// Runs `work` in a transaction, which is undone if it fails.
