@@ -5,6 +5,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use serde_yaml_ng::Value;
@@ -207,4 +208,27 @@ fn dependabot_looks_where_there_is_something() {
         }
     }
     assert_eq!(kinds, BTreeSet::from(["cargo", "docker", "github-actions", "npm", "pip"]));
+}
+
+#[test]
+fn a_release_says_what_changed_or_is_none() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("written");
+    let changes = "# Changelog\n\n## Unreleased\n\n- soon\n\n## 1.2.3 (2026-11-22)\n\n- this `$(id)`\n- that\n\n## 1.2.2\n\n- old\n";
+    write("CHANGELOG.md", changes);
+    let notes = |version: &str, tag: &str| {
+        write("Cargo.toml", &format!("[package]\nversion = \"{version}\"\n"));
+        let mut script = Command::new("python3");
+        let done = script.arg(root().join("scripts/release-notes.py")).arg(tag).arg(folder.path()).output();
+        let done = done.expect("python3 is there");
+        done.status.success().then(|| String::from_utf8(done.stdout).expect("text"))
+    };
+    assert_eq!(notes("1.2.3", "v1.2.3").as_deref(), Some("- this `$(id)`\n- that\n"));
+    assert_eq!(notes("1.2.3-rc.1", "v1.2.3-rc.1").as_deref(), Some("- this `$(id)`\n- that\n"));
+    assert_eq!(notes("1.3.0-rc.1", "v1.3.0-rc.1").as_deref(), Some("- soon\n"));
+    for (version, tag) in
+        [("1.3.0", "v1.3.0"), ("1.2.4", "v1.2.3"), ("1.2.3", "1.2.3"), ("1.2.3", "v1.2.3;x"), ("1.2", "v1.2")]
+    {
+        assert_eq!(notes(version, tag), None, "{version} {tag}");
+    }
 }
