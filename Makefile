@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: run test test-rust test-browser test-clients bench lint fmt deps dev-cert clean help
+.PHONY: run test test-rust test-browser test-clients bench lint fmt deps dev-cert dist clean help
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -69,6 +69,11 @@ dev-cert: ## a certificate for this machine, and the settings that use it
 	@cargo build --release --locked
 	@$(TARGET)/release/aigolos dev-cert
 
+dist: ## a Debian package and a tarball for other machines, with checksums, in dist/
+	@scripts/deps.sh run
+	@scripts/fetch-onnxruntime.py --optional
+	scripts/dist.sh
+
 clean: ## remove what was built
 	cargo clean
-	rm -rf .cache lib tests/browser/node_modules tests/clients/javascript/node_modules examples/javascript/node_modules
+	rm -rf .cache dist lib tests/browser/node_modules tests/clients/javascript/node_modules examples/javascript/node_modules

@@ -7,7 +7,7 @@ set -euo pipefail
 run=(build-essential cmake clang libclang-dev libsonic-dev pkg-config libssl-dev python3 python3-pip)
 # To test: other voices to listen to, tools that make and read recordings, a mail server's certificate, a browser, the databases
 # (each test run starts its own).
-test=("${run[@]}" python3-venv openssl espeak-ng flite sox libsox-fmt-mp3 chromium postgresql redis-server)
+test=("${run[@]}" python3-venv openssl espeak-ng flite sox libsox-fmt-mp3 chromium postgresql redis-server systemd)
 
 # To build and try the image without Docker.
 image=(buildah debootstrap python3 util-linux)

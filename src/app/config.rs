@@ -56,6 +56,13 @@ pub enum Action {
         #[command(subcommand)]
         action: ModelsAction,
     },
+    /// Print completions for a shell, to be put where it looks for them
+    Completions { shell: clap_complete::Shell },
+    /// Print the man page
+    Man {
+        /// Of one command, such as `say`; of the whole program without it
+        command: Option<String>,
+    },
     /// Make a certificate for this machine, and print the settings that use it
     DevCert,
     /// Save everything that is kept in one file, beside a running server or without one
@@ -216,6 +223,12 @@ fn address(setting: &str, text: &str, example: &str) -> Result<SocketAddr, Confi
     found.ok_or_else(|| {
         ConfigError::new(format!("error: {setting} is not an address with a port: {text}\nhint: {example}"))
     })
+}
+
+/// The program's definition, for what is made of it.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// The names of all settings, as environment variables.

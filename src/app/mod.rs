@@ -43,21 +43,31 @@ pub fn main() -> ExitCode {
     let (action, config) = match Config::load() {
         Ok(loaded) => loaded,
         Err(error) => {
+            if error.is_help() {
+                println!("{error}");
+                return ExitCode::SUCCESS;
+            }
             eprintln!("{error}");
-            return ExitCode::from(if error.is_help() { 0 } else { EXIT_USAGE });
+            return ExitCode::from(EXIT_USAGE);
         }
     };
     if let Some(lacking) = cpu::lacking() {
         eprintln!("error: {lacking}");
         return ExitCode::FAILURE;
     }
-    telemetry::start(&config);
     tls::use_ring();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("aigolos-net").build() {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("error: the async runtime does not start: {error}");
             return ExitCode::FAILURE;
+        }
+    };
+    let telemetry = match telemetry::start(&config, action == Action::Serve, runtime.handle()) {
+        Ok(telemetry) => telemetry,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::from(EXIT_USAGE);
         }
     };
     let result = runtime.block_on(async {
@@ -70,10 +80,13 @@ pub fn main() -> ExitCode {
             Action::Backup { action } => commands::backup::backup(&config, action).await,
             Action::Restore { file, force } => commands::backup::restore(&config, &file, force).await,
             Action::Models { action } => commands::models::models(&config, action).await,
+            Action::Completions { shell } => commands::shell::completions(shell),
+            Action::Man { command } => commands::shell::man(command.as_deref()),
             Action::DevCert => commands::dev_cert::dev_cert(&config),
             Action::Say { text, output, voice } => commands::say(&config, &text, &output, voice).await,
         }
     });
+    telemetry.finish();
     // Native threads may still be at work; nobody waits for them.
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     match result {

@@ -20,6 +20,7 @@ use super::{
     metrics::{self, Metrics},
     router::{self, Parts},
     systemd,
+    telemetry::{self, ALWAYS, Control},
     tls::{self, Tls},
     wyoming,
 };
@@ -59,6 +60,10 @@ pub async fn serve(config: Config) -> Result<ExitCode, Box<dyn std::error::Error
         eprintln!("error: {error}");
         return Ok(ExitCode::from(EXIT_USAGE));
     }
+    tokio::spawn({
+        let config = config.clone();
+        async move { telemetry::toggle_on_signal(&config).await }
+    });
     let engines = engines(&config).await?;
     let listener = TcpListener::bind(config.bind).await.map_err(|error| {
         format!(
@@ -68,13 +73,17 @@ pub async fn serve(config: Config) -> Result<ExitCode, Box<dyn std::error::Error
     })?;
     let life = Lifecycle::of_signals();
     run_until(&config, engines, listener, life.clone(), |server| {
-        println!("aigolos is listening; open {}://{}", config.scheme(), server.address);
+        // Whatever LOG_LEVEL says: whoever started it waits for this.
         if let Some(address) = server.wyoming {
-            println!("Wyoming clients connect to tcp://{address}");
+            let url = format!("tcp://{address}");
+            tracing::info!(target: ALWAYS, url, "Wyoming clients connect to {url}");
         }
         if let Some(address) = server.metrics {
-            println!("Metrics are at http://{address}/metrics");
+            let url = format!("http://{address}/metrics");
+            tracing::info!(target: ALWAYS, url, "metrics are at {url}");
         }
+        let url = format!("{}://{}", config.scheme(), server.address);
+        tracing::info!(target: ALWAYS, url, "aigolos is listening; open {url}");
         systemd::up(server.hub.clone(), life);
     })
     .await?;
@@ -118,7 +127,14 @@ async fn run_until(
     for (part, info) in
         [("asr", engines.recognizer.info()), ("llm", engines.chat.info()), ("tts", engines.speech.info())]
     {
-        tracing::info!(part, engine = info.engine, model = info.model, demo = info.demo, hint = info.hint, "in use");
+        tracing::info!(
+            part,
+            engine = info.engine,
+            model = info.model,
+            demo = info.demo,
+            hint = info.hint,
+            "an engine is in use"
+        );
     }
     let (stopping, sockets) = (CancellationToken::new(), TaskTracker::new());
     let store = keeping::open_store(config).await.map_err(io::Error::other)?;
@@ -176,6 +192,7 @@ async fn run_until(
             hub: hub.clone(),
             shutdown: stopping.clone(),
         },
+        log: Arc::new(Control::of(config)),
         work,
         manners: keeping::manners(config).map_err(io::Error::other)?,
         pages: keeping::pages(config),
@@ -244,6 +261,7 @@ fn hub_settings(config: &Config) -> HubSettings {
                 history_tokens: settings.history_tokens as usize,
             },
             transcript: TranscriptSettings::default(),
+            log_transcripts: settings.logs.log_transcripts,
             ..DriverSettings::default()
         },
         ..HubSettings::default()

@@ -15,8 +15,9 @@ const MORE_TIME: Duration = Duration::from_secs(20);
 
 /// The server takes connections. From now on systemd hears how it is, until the process ends.
 pub fn up(hub: Hub, life: Lifecycle) {
-    tell(&[NotifyState::Ready, NotifyState::Status(&status(&hub, &life))]);
-    tokio::spawn(keep_telling(hub, life));
+    if std::env::var_os("NOTIFY_SOCKET").is_some() {
+        tokio::spawn(keep_telling(hub, life));
+    }
 }
 
 async fn keep_telling(hub: Hub, life: Lifecycle) {
@@ -24,6 +25,7 @@ async fn keep_telling(hub: Hub, life: Lifecycle) {
     // Half of what is allowed, as systemd's manual advises.
     let every = watchdog.map_or(TELL_EVERY, |within| (within / 2).min(TELL_EVERY)).max(Duration::from_millis(10));
     let mut told = (status(&hub, &life), false);
+    tell(vec![NotifyState::Ready.to_string(), NotifyState::Status(&told.0).to_string()]).await;
     loop {
         tokio::select! {
             () = tokio::time::sleep(every) => {}
@@ -31,18 +33,15 @@ async fn keep_telling(hub: Hub, life: Lifecycle) {
         }
         let now = (status(&hub, &life), life.is_draining());
         if now.1 {
-            let mut words = vec![NotifyState::ExtendTimeoutUsec(MORE_TIME.as_micros() as u32)];
-            if !told.1 {
-                words.insert(0, NotifyState::Stopping);
-            }
-            tell(&words);
+            let more = NotifyState::ExtendTimeoutUsec(MORE_TIME.as_micros() as u32).to_string();
+            tell(if told.1 { vec![more] } else { vec![NotifyState::Stopping.to_string(), more] }).await;
         }
         if now != told {
-            tell(&[NotifyState::Status(&now.0)]);
+            tell(vec![NotifyState::Status(&now.0).to_string()]).await;
             told = now;
         }
         if watchdog.is_some() && alive().await {
-            tell(&[NotifyState::Watchdog]);
+            tell(vec![NotifyState::Watchdog.to_string()]).await;
         }
     }
 }
@@ -60,8 +59,10 @@ fn status(hub: &Hub, life: &Lifecycle) -> String {
     format!("{words} {sessions} of {max}")
 }
 
-fn tell(words: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(words) {
+/// Where systemd does not listen, telling waits: on a thread of its own, so that nothing else does.
+async fn tell(lines: Vec<String>) {
+    let told = tokio::task::spawn_blocking(move || sd_notify::notify(&[NotifyState::Custom(&lines.join("\n"))])).await;
+    if let Ok(Err(error)) = told {
         tracing::debug!(%error, "systemd cannot be told");
     }
 }

@@ -63,6 +63,18 @@ pub enum Priority {
     Final,
 }
 
+impl Priority {
+    /// Its name in traces.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Recording => "recording",
+            Self::Partial => "partial",
+            Self::Final => "final",
+        }
+    }
+}
+
 /// One stretch of speech to turn into text.
 #[derive(Debug, Clone)]
 pub struct RecognizeRequest {

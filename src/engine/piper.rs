@@ -150,9 +150,8 @@ impl Piper {
         }
         let (voice, speaker) = self.choose(request)?;
         let speed = if request.speed.is_finite() { request.speed.clamp(0.25, 4.0) } else { 1.0 };
-        let meter = SpeechMeter::new("piper");
-        let job =
-            Job::Speak { text: request.text.clone(), voice: voice.clone(), speaker, speed, out: out.clone(), meter };
+        let (text, voice, out, span) = (request.text.clone(), voice.clone(), out.clone(), tracing::Span::current());
+        let job = Job::Speak { text, voice, speaker, speed, out, meter: SpeechMeter::new("piper"), span };
         self.workers.submit(job)
     }
 }

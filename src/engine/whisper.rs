@@ -28,10 +28,13 @@ use std::{
 };
 
 use tokio::sync::oneshot;
+use tracing::field::Empty;
 use whisper_rs::WhisperContext;
 
 pub use self::guard::GuardSettings;
 use self::{decode::Decoder, model::Facts};
+use crate::model::{TRACE_PART, within};
+
 use super::{
     EngineError, EngineInfo, Recognition, RecognizeRequest, Recognizer, Transcript,
     worker::{Load, Pool, PoolSettings},
@@ -162,7 +165,17 @@ impl Recognizer for Whisper {
             let _ = reply.send(Ok(Transcript::default()));
             return answer;
         }
-        self.pool.submit(request.session, request.priority, request)
+        let span = tracing::info_span!(
+            target: TRACE_PART,
+            "recognise",
+            kind = request.priority.name(),
+            engine = "whisper",
+            model = self.info.model,
+            audio_ms = request.audio.ms(),
+            queue_ms = Empty,
+            compute_ms = Empty
+        );
+        within(span).in_scope(|| self.pool.submit(request.session, request.priority, request))
     }
 }
 

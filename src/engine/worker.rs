@@ -175,7 +175,7 @@ impl<W: Worker> Pool<W> {
     /// Queues a job by the rules above.
     pub fn submit(&self, session: SessionId, priority: Priority, job: W::Job) -> Answer<W::Output> {
         let (reply, answer) = oneshot::channel();
-        let waiting = Waiting { session, job, reply, since: Instant::now() };
+        let waiting = Waiting { session, job, reply, since: Instant::now(), span: tracing::Span::current() };
         let mut state = self.shared.lock();
         if state.closed {
             waiting.answer(Err(EngineError::Closed));
@@ -317,7 +317,9 @@ impl<W: Worker> Shared<W> {
     fn work(&self, index: usize, worker: W, make: &dyn Fn(usize) -> Result<W, EngineError>) {
         let mut worker = Some(worker);
         while let Some((waiting, queued, withdrawn)) = self.take(index) {
-            let Waiting { job, reply, .. } = waiting;
+            let Waiting { job, reply, span, .. } = waiting;
+            let entered = span.enter();
+            span.record("queue_ms", queued.as_millis() as u64);
             let started = Instant::now();
             let caller_gone = || reply.is_closed();
             let running = Running { queued, withdrawn: &withdrawn, caller_gone: &caller_gone };
@@ -327,6 +329,9 @@ impl<W: Worker> Shared<W> {
             }))
             .ok();
             let panicked = outcome.is_none();
+            span.record("compute_ms", started.elapsed().as_millis() as u64);
+            drop(entered);
+            drop(span);
             let outcome = outcome.unwrap_or_else(|| {
                 worker = None; // whatever it was in the middle of is lost with it
                 Err(EngineError::Failed { engine: self.engine, reason: "a bug stopped this job".into() })

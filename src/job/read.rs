@@ -37,7 +37,9 @@ pub(super) async fn read(
     // Dropped with this future: the thread hears of it and ends.
     let _guard = gone.clone().drop_guard();
     let engines = engines.clone();
+    let span = tracing::Span::current();
     let work = move || {
+        let _entered = span.entered();
         let going_on = |from: f32, part: f32| {
             let (progress, gone) = (&progress, &gone);
             move |done: f32| {

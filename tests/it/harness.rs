@@ -62,7 +62,17 @@ impl TestServer {
         let own = ["--database-url", database.as_deref().unwrap_or_default()];
         let own = if database.is_some() && !flags.contains(&own[0]) { &own[..] } else { &[] };
         let flags = [flags, &["--data-dir", data], own].concat();
-        let arguments = ["aigolos", "--asr-model-name", "nano", "--tts-engine", "espeak", "--llm-backend", "builtin"];
+        let arguments = [
+            "aigolos",
+            "--asr-model-name",
+            "nano",
+            "--tts-engine",
+            "espeak",
+            "--llm-backend",
+            "builtin",
+            "--drain-seconds",
+            "2",
+        ];
         // clap lets no flag stand twice: what the test wishes replaces the default.
         let defaults = arguments[1..].chunks(2).filter(|pair| !flags.contains(&pair[0])).flatten();
         let line = std::iter::once(&arguments[0]).chain(defaults).chain(&flags).map(OsString::from);

@@ -113,7 +113,7 @@ impl Driver {
                 }
             }
             Err(error) => {
-                tracing::error!(session.id = %self.id, %error, "a spoken entry cannot be written down");
+                tracing::error!(error.code = error.code(), %error, "a spoken entry cannot be written down");
                 self.outbox.push(Event::Failed { turn: None, error });
             }
         }
@@ -142,6 +142,7 @@ impl Driver {
         let speaks = wish.speak.unwrap_or(self.options.speak);
         let mut run = ReplyRun::new(turn, Words::Asked(Some(Box::new(wish))), rate, self.ahead());
         run.speaks = speaks;
+        self.told.begin(turn, self.options.mode);
         if beside {
             self.outbox.push(Event::ReplyStarted { turn, tag: self.tag });
             self.beside.push(run);
@@ -161,7 +162,7 @@ impl Driver {
         {
             let turn = *turn;
             let kept = self.kept_under(turn);
-            let parts = reply::make(self.engines.clone(), self.job(*wish));
+            let parts = self.told.of(turn).in_scope(|| reply::make(self.engines.clone(), self.job(*wish)));
             if let Some(run) = &mut self.reply {
                 run.kept = kept;
                 run.parts = Some(parts);
@@ -171,7 +172,8 @@ impl Driver {
             if let Words::Asked(wish) = &mut self.beside[index].words
                 && let Some(wish) = wish.take()
             {
-                self.beside[index].parts = Some(reply::make(self.engines.clone(), self.job(*wish)));
+                let span = self.told.of(self.beside[index].turn);
+                self.beside[index].parts = Some(span.in_scope(|| reply::make(self.engines.clone(), self.job(*wish))));
             }
         }
     }

@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
+use tracing::Span;
 
-use super::{Driver, TurnClock, book::collect, meter};
+use super::{Driver, TurnClock, book::collect, meter, told};
 use crate::{
     audio::{FRAME_MS, Mono16k, Pcm, Resampler, SampleRate, VadFrame},
     conversation::{
@@ -40,6 +41,8 @@ pub(super) struct Speech {
     visible: bool,
     partial: Option<(String, String)>,
     text: Option<FinalText>,
+    /// Lasts as long as the person speaks.
+    span: Span,
     /// Cancels the decodes in flight when the utterance is dropped.
     decodes: CancellationToken,
     /// Cancels those for the final text when the person goes on.
@@ -145,6 +148,8 @@ impl Driver {
         let words = self.options.words || self.book.keeps_sound;
         let utterance = Utterance::new(TranscriptSettings { words, ..settings }, start_ms);
         let decodes = CancellationToken::new();
+        self.told.begin(turn, self.options.mode);
+        let span = self.told.listening(turn);
         let mut speech = Speech {
             turn,
             utterance,
@@ -159,6 +164,7 @@ impl Driver {
             visible,
             partial: None,
             text: None,
+            span,
             finals: decodes.child_token(),
             decodes,
         };
@@ -233,7 +239,9 @@ impl Driver {
             translate: false,
             temperature: None,
         };
-        let (asked, answer) = (Instant::now(), self.engines.recognizer.submit(request));
+        // What the recogniser logs is logged of this turn.
+        let asked = Instant::now();
+        let answer = self.told.of(turn).in_scope(|| self.engines.recognizer.submit(request));
         let work = async move {
             let result = tokio::select! {
                 () = cancel.cancelled() => Err(EngineError::Superseded),
@@ -274,7 +282,9 @@ impl Driver {
                         .partial
                         .clone()
                         .map(|(stable, unstable)| format!("{stable} {unstable}").trim().to_owned());
-                    tracing::error!(session.id = %self.id, turn.id = %turn, %error, "final transcript failed");
+                    self.told.of(turn).in_scope(
+                        || tracing::error!(error.code = error.code(), %error, hint = error.hint(), "final transcript failed"),
+                    );
                     self.outbox.push(Event::Failed { turn: Some(turn), error });
                     self.final_ready(
                         turn,
@@ -302,7 +312,9 @@ impl Driver {
             Err(error) => {
                 speech.utterance.failed(generation);
                 if !matches!(error, EngineError::Superseded | EngineError::Overloaded { .. }) {
-                    tracing::warn!(session.id = %self.id, turn.id = %turn, %error, "partial transcript failed");
+                    self.told
+                        .of(turn)
+                        .in_scope(|| tracing::warn!(error.code = error.code(), %error, "partial transcript failed"));
                 }
             }
         }
@@ -322,7 +334,9 @@ impl Driver {
 
     pub(super) fn close_speech(&mut self, turn: TurnId) {
         self.segmenter.close();
-        let Some(speech) = self.open.take_if(|speech| speech.turn == turn) else { return };
+        let Some(mut speech) = self.open.take_if(|speech| speech.turn == turn) else { return };
+        let spoken = std::mem::replace(&mut speech.span, Span::none());
+        spoken.record("audio_ms", speech.end_ms.saturating_sub(speech.start_ms));
         self.heard_audio = false;
         self.outbox.push(Event::SpeechStopped { turn, at_ms: speech.end_ms, until_ms: self.clock_ms() });
         let mut clock = TurnClock { turn, speech_end: speech.last_voice, timings: Timings::default() };
@@ -352,6 +366,13 @@ impl Driver {
         let said = Said { text: text.clone(), spoken: Some(spoken), language: language.clone() };
         self.book.said(turn, self.options.mode, said);
         self.book.sound(turn, Role::User, Pcm::new(SampleRate::HZ_16000, std::mem::take(&mut speech.sound)));
+        let heard = told::Heard {
+            audio_ms: end_ms.saturating_sub(start_ms),
+            revisions: speech.revision,
+            final_ms: self.clock(turn).and_then(|clock| clock.timings.final_transcript_ms),
+            rejected: found.rejected,
+        };
+        self.told.heard(turn, &text, language.as_deref(), &heard);
         self.outbox.push(Event::Final { turn, text, words, start_ms, end_ms, rejected: found.rejected, language });
     }
 

@@ -37,6 +37,8 @@ pub(super) enum Job {
         speed: f32,
         out: Out,
         meter: SpeechMeter,
+        /// Where it was asked for.
+        span: tracing::Span,
     },
 }
 
@@ -129,7 +131,9 @@ impl Shared {
                     Err(error) => tracing::warn!(voice = voice.id, %error, "piper voice cannot be loaded"),
                 },
                 Job::Speak { out, .. } if out.is_closed() => {}
-                Job::Speak { text, voice, speaker, speed, out, mut meter } => {
+                Job::Speak { out, .. } if out.is_closed() => {}
+                Job::Speak { text, voice, speaker, speed, out, mut meter, span } => {
+                    let _entered = span.enter();
                     meter.begin();
                     let spoken = guarded(|| self.speak(&text, &voice, speaker, speed, &out, &mut meter));
                     if !out.is_closed() {

@@ -16,6 +16,8 @@ pub struct Waiting<J, O> {
     pub job: J,
     pub reply: oneshot::Sender<Result<O, EngineError>>,
     pub since: Instant,
+    /// Where it was asked for: log lines of its work are of that.
+    pub span: tracing::Span,
 }
 
 impl<J, O> Waiting<J, O> {

@@ -1,0 +1,148 @@
+//! `aigolos completions` and `aigolos man`: what a package puts beside the program, made of its own definition.
+
+use std::{io, process::ExitCode};
+
+use clap_mangen::{Man, roff::Roff};
+
+use super::Outcome;
+use crate::app::config;
+
+/// The program's name, as it is typed.
+const NAME: &str = "aigolos";
+
+/// `aigolos completions`.
+pub fn completions(shell: clap_complete::Shell) -> Outcome {
+    let mut text = Vec::new();
+    clap_complete::generate(shell, &mut config::command(), NAME, &mut text);
+    print(&text)
+}
+
+/// `aigolos man`.
+pub fn man(command: Option<&str>) -> Outcome {
+    let mut whole = config::command();
+    whole.build();
+    let text = match command {
+        None => page(&whole)?,
+        Some(name) => {
+            let found = whole.get_subcommands().find(|known| known.get_name() == name);
+            let found = found.ok_or_else(|| {
+                format!("there is no command {name}\nhint: `aigolos help` lists them; without a name the whole program's page is printed")
+            })?;
+            let mut text = Vec::new();
+            Man::new(found.clone()).title(format!("{NAME}-{name}").to_uppercase()).render(&mut text)?;
+            text
+        }
+    };
+    print(&text)
+}
+
+fn page(whole: &clap::Command) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    let man = Man::new(whole.clone()).section("1").manual("aigolos");
+    man.render_title(&mut text)?;
+    man.render_name_section(&mut text)?;
+    man.render_synopsis_section(&mut text)?;
+    man.render_description_section(&mut text)?;
+    man.render_subcommands_section(&mut text)?;
+    man.render_options_section(&mut text)?;
+    rest().to_writer(&mut text)?;
+    man.render_version_section(&mut text)?;
+    Ok(text)
+}
+
+/// What clap does not know: files, signals, exit codes, where to read on.
+fn rest() -> Roff {
+    use clap_mangen::roff::{bold, roman};
+    let mut roff = Roff::new();
+    let sections: [(&str, &[(&str, &str)]); 4] = [
+        (
+            "FILES",
+            &[
+                (".env", "Settings, read from the working directory; the environment and flags win over it."),
+                ("/etc/aigolos/aigolos.env", "Settings of the Debian package's service."),
+                ("/var/lib/aigolos", "Where that service keeps what it writes (DATA_DIR)."),
+                ("/usr/share/aigolos", "Its bundled data: espeak-ng's."),
+            ],
+        ),
+        (
+            "SIGNALS",
+            &[
+                (
+                    "SIGTERM",
+                    "Stop: not ready any more, after DRAIN_NOTICE_SECONDS no new sessions; what was begun is finished within DRAIN_SECONDS, then clients are sent elsewhere. A second one ends the waiting.",
+                ),
+                ("SIGINT", "The same without notice; at once where nobody talks."),
+            ],
+        ),
+        (
+            "EXIT STATUS",
+            &[
+                ("0", "It did what was asked; a server that was told to stop has stopped."),
+                ("1", "It failed; standard error says why and what to do."),
+                ("64", "A setting or an argument cannot be used."),
+            ],
+        ),
+        (
+            "SEE ALSO",
+            &[
+                ("aigolos check", "says what is present, what is missing, and what to do about it."),
+                ("/usr/share/doc/aigolos", "The documentation of the Debian package."),
+            ],
+        ),
+    ];
+    for (title, entries) in sections {
+        roff.control("SH", [title]);
+        for (term, text) in entries {
+            roff.control("TP", []);
+            roff.text([bold(*term)]);
+            roff.text([roman(*text)]);
+        }
+    }
+    roff
+}
+
+/// A reader that has enough and goes is no failure.
+fn print(text: &[u8]) -> Outcome {
+    use io::Write as _;
+    match io::stdout().lock().write_all(text) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn commands() -> Vec<String> {
+        config::command().get_subcommands().map(|command| command.get_name().to_owned()).collect()
+    }
+
+    #[test]
+    fn the_man_page_names_every_command_and_setting() {
+        let page = page(&config::command()).expect("it is written to memory");
+        // Hyphens are escaped in roff.
+        let page = String::from_utf8(page).expect("text").replace("\\-", "-");
+        for name in commands().into_iter().chain(config::names()) {
+            assert!(page.contains(&name), "{name}");
+        }
+        for section in ["NAME", "SYNOPSIS", "FILES", "SIGNALS", "EXIT STATUS"] {
+            assert!(
+                page.contains(&format!(".SH {section}")) || page.contains(&format!(".SH \"{section}\"")),
+                "{section}"
+            );
+        }
+    }
+
+    #[test]
+    fn completions_name_every_command_in_every_shell() {
+        for shell in [clap_complete::Shell::Bash, clap_complete::Shell::Zsh, clap_complete::Shell::Fish] {
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut config::command(), NAME, &mut text);
+            let text = String::from_utf8(text).expect("text");
+            for name in commands() {
+                assert!(text.contains(&name), "{shell}: {name}");
+            }
+        }
+    }
+}
