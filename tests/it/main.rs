@@ -2,6 +2,7 @@
 
 mod accounts;
 mod asked;
+mod backup;
 mod chat_calls;
 mod chat_ollama;
 mod chat_openai;
@@ -34,4 +35,5 @@ mod store_story;
 mod switch;
 mod tls;
 mod work;
+mod workflows;
 mod wyoming;
