@@ -25,7 +25,9 @@ use super::{
     archive::Archive,
     health::{self, Health},
     manners::{self, Manners},
-    openapi, watch,
+    openapi,
+    tls::Tls,
+    watch,
 };
 use crate::{
     account::Accounts,
@@ -66,6 +68,8 @@ pub struct Parts {
     pub pages: PageSettings,
     pub work: Work,
     pub manners: Manners,
+    /// The encryption of its own, whose certificate the health report tells about.
+    pub tls: Option<Tls>,
     /// Names the server answers to besides this machine's own; `None`: any.
     pub allowed_hosts: Option<Vec<String>>,
     pub shutdown: CancellationToken,
@@ -85,6 +89,7 @@ pub fn router(parts: Parts) -> Router {
         pages,
         work,
         manners,
+        tls,
         allowed_hosts,
         shutdown,
         sockets,
@@ -106,7 +111,7 @@ pub fn router(parts: Parts) -> Router {
         sockets: sockets.clone(),
     };
     let (interface, description) = OpenApiRouter::with_openapi(openapi::Description::openapi())
-        .merge(health::router(Health::new(hub.clone(), archive.clone(), shutdown.clone()))) // /api/health/
+        .merge(health::router(Health::new(hub.clone(), archive.clone(), shutdown.clone(), tls))) // /api/health/
         .merge(people)
         .merge(rest::admin::router(admin)) // /api/admin/
         .merge(rest::admin_sessions::router(hub.clone(), archive.store())) // /api/admin/sessions

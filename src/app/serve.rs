@@ -119,6 +119,7 @@ pub async fn run(
         admin: Admin { hub: hub.clone(), models: config.settings.models_dir.clone().into() },
         work,
         manners: keeping::manners(config).map_err(io::Error::other)?,
+        tls: tls.clone(),
         pages: keeping::pages(config),
         allowed_hosts: allowed_hosts(config),
         shutdown: stopping.clone(),
