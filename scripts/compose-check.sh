@@ -12,6 +12,7 @@ empty=$(mktemp)
 trap 'rm -f "$empty"' EXIT
 
 for composer in "${composers[@]}"; do
+  # shellcheck disable=SC2086 # two words, where Docker has its own
   compose() { env POSTGRES_PASSWORD=of-this-check $composer --env-file "$empty" -f docker-compose.yml "$@"; }
   compose config -q
   all=()
@@ -21,8 +22,10 @@ for composer in "${composers[@]}"; do
   done
   compose "${all[@]}" config -q
   CPU_REPLICAS=0 compose --profile gpu config -q
+  # shellcheck disable=SC2086
   $composer --env-file "$empty" -f docker-compose.example.yml config -q
   # Nothing starts with a password that everybody knows.
+  # shellcheck disable=SC2086
   if env -u POSTGRES_PASSWORD $composer --env-file "$empty" -f docker-compose.yml config -q 2>/dev/null; then
     echo "error: the compose file does without POSTGRES_PASSWORD" >&2
     exit 1
@@ -31,7 +34,7 @@ for composer in "${composers[@]}"; do
   told=$(MAX_SESSIONS=3 compose config)
   grep -q "MAX_SESSIONS: '3'\|MAX_SESSIONS: \"3\"" <<<"$told" || { echo "error: MAX_SESSIONS is not passed on" >&2; exit 1; }
   # Files that are mounted are there: compose would make folders of them.
-  missing=$(grep -o '\./deploy/[^:]*' docker-compose.yml | sort -u | while read -r path; do [ -e "$path" ] || echo "$path"; done)
+  missing=$(sed -n 's|^ *- \(\./deploy/[^:]*\):.*|\1|p' docker-compose.yml | sort -u | while read -r path; do [ -e "$path" ] || echo "$path"; done)
   if [ -n "$missing" ]; then
     echo "error: docker-compose.yml mounts what is not there: $missing" >&2
     exit 1
