@@ -3,10 +3,12 @@
 mod accounts;
 mod asked;
 mod backup;
+mod caddy;
 mod chat_calls;
 mod chat_ollama;
 mod chat_openai;
 mod clients_doc;
+mod compose;
 mod daemon;
 mod described;
 mod drain;
