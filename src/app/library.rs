@@ -86,7 +86,8 @@ pub async fn fetch_chat_model(config: Config, library: Library, chooser: Arc<dyn
                 return;
             }
             Err(trouble) => {
-                tracing::info!(%trouble, hint = trouble.hint(), llm.model = model, again_in_s = wait.as_secs(), "the chat model is not there yet")
+                let (hint, again_in_s) = (trouble.hint(), wait.as_secs());
+                tracing::info!(%trouble, hint, again_in_s, llm.model = model, "the chat model is not there yet");
             }
         }
         tokio::time::sleep(wait).await;

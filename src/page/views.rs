@@ -33,6 +33,7 @@ pub fn router(settings: PageSettings) -> Router {
         .route("/app/settings/", get(async |visit: Visit| visit.inside("/app/settings/", |shell| Settings { shell })))
         .route("/app/keys/", get(async |visit: Visit| visit.inside("/app/keys/", |shell| Keys { shell })))
         .route("/app/admin/", get(async |visit: Visit| visit.for_admins("/app/admin/", |shell| Admin { shell })))
+        .route("/app/models/", get(async |visit: Visit| visit.for_admins("/app/admin/", |shell| Models { shell })))
         .with_state(Arc::new(settings))
         .route("/static/{*path}", get(static_file));
     // What people type by hand.
@@ -52,6 +53,7 @@ const BARE: &[&str] = &[
     "/app/settings",
     "/app/keys",
     "/app/admin",
+    "/app/models",
 ];
 
 async fn with_slash(uri: Uri) -> Redirect {
@@ -86,6 +88,7 @@ pages! {
     Settings  "settings.html"
     Keys      "keys.html"
     Admin     "admin.html"
+    Models    "models.html"
 }
 
 #[derive(Template)]

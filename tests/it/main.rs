@@ -16,6 +16,7 @@ mod layers;
 mod live;
 mod looks;
 mod manners;
+mod models;
 mod native_socket;
 mod openai_rest;
 mod postgres;
