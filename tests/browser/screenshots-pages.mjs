@@ -94,7 +94,7 @@ const PICTURES = [
   }],
   ['models-terms', '/app/models/', true, async (page) => {
     await page.waitForSelector('#models li');
-    await page.click('#models li:nth-child(4) .button.primary');
+    await page.click('.button.primary[aria-label$="denis-medium"]');
     await page.waitForSelector('dialog .terms');
   }],
   ['menu', '/app/history/', true, async (page) => {
