@@ -11,6 +11,7 @@ pub mod catalogue;
 pub mod conversation;
 pub mod engine;
 pub mod job;
+pub mod measure;
 pub mod model;
 pub mod page;
 pub mod protocol;

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     conversation::hub::Refused,
     engine::EngineError,
+    measure,
     model::{Language, TurnId},
     store::StoreError,
 };
@@ -115,9 +116,10 @@ impl ApiError {
         self
     }
 
-    /// The event that tells it on a WebSocket.
+    /// The event that tells it on a WebSocket; counted.
     #[must_use]
     pub fn event(self, seq: u64) -> ErrorEvent {
+        metrics::counter!(measure::ERRORS, "transport" => "native", "code" => self.code.name()).increment(1);
         ErrorEvent {
             seq,
             code: self.code,
@@ -206,7 +208,7 @@ impl From<Refused> for ApiError {
 impl ApiError {
     #[must_use]
     pub fn shutting_down() -> Self {
-        Self::new(Code::ShuttingDown, "the server is stopping", "connect again in a moment")
+        Self::new(Code::ShuttingDown, "the server is stopping", "connect again after retry_after_ms").retry_after(2_000)
     }
 
     #[must_use]
