@@ -80,7 +80,8 @@ async fn the_chat_model_is_fetched_at_the_start_when_ollama_is_up() {
     .await;
     let folder = tempfile::tempdir().expect("a scratch folder");
     let flags = ["--llm-pull", "true", "--llm-backend", "builtin", "--llm-model-name", "qwen2.5:0.5b"];
-    let flags = [&flags[..], &["--ollama-base-url", &ollama.url()]].concat();
+    let url = ollama.url();
+    let flags = [&flags[..], &["--ollama-base-url", &url]].concat();
     let server = TestServer::start_in(folder.path(), &flags).await;
     let waited = tokio::time::timeout(PATIENCE, has_pulled.wait_for(|pulled| *pulled)).await;
     waited.expect("it asks for the model").expect("the fake lives");
