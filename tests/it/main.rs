@@ -21,6 +21,7 @@ mod live;
 mod looks;
 mod manners;
 mod metrics;
+mod models;
 mod native_socket;
 mod openai_rest;
 mod packaging;
