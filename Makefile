@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: run test test-rust test-browser test-clients bench lint fmt deps dev-cert dist clean help
+.PHONY: run test test-rust test-browser test-clients monitoring-check bench lint fmt deps dev-cert dist clean help
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -44,6 +44,12 @@ test-clients: ## the published clients of OpenAI's protocols and Wyoming, and th
 	  (cd $$folder && npm ci --no-audit --no-fund --loglevel=error); done
 	AIGOLOS_BIN="$(abspath $(TARGET))/debug/aigolos" .cache/venv/bin/python -m pytest -q tests/clients/python
 	cd tests/clients/javascript && AIGOLOS_BIN="$(abspath $(TARGET))/debug/aigolos" npm test --silent
+
+monitoring-check: ## metrics, alerts and dashboard against a server in conversation and a real Prometheus (part of make test)
+	@scripts/deps.sh test
+	@scripts/fetch-onnxruntime.py
+	scripts/monitoring-check.sh
+	cargo test --locked --test it metrics::
 
 bench: ## measurements, printed with this machine's name (see docs/benchmarks.md)
 	@scripts/deps.sh test

@@ -46,7 +46,7 @@ impl Health {
         let parts = self.parts().await;
         Standing {
             ready: self.not_ready().is_none(),
-            stopping: self.shutdown.is_cancelled(),
+            stopping: self.life.is_draining() || self.shutdown.is_cancelled(),
             store: parts.store.state != StoreState::Away,
             chat: parts.llm.state == ChatState::Ok,
         }

@@ -6,15 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use async_trait::async_trait;
 use tokio::sync::watch;
 
 use super::config::Config;
 use crate::{
-    catalogue::{
-        ChooseError, Chooser, Download, DownloadState, InUse, Library, LibrarySettings, OLLAMA, Trouble,
-        same_chat_model,
-    },
+    catalogue::{Chooser, Download, DownloadState, InUse, Library, LibrarySettings, OLLAMA, Trouble, same_chat_model},
     engine::models::{ModelKind, ggml_files},
 };
 
@@ -134,37 +130,5 @@ async fn told_now_and_then(mut watch: watch::Receiver<Download>) -> Download {
         if watch.changed().await.is_err() {
             return watch.borrow().clone();
         }
-    }
-}
-
-/// Writes choices down; they count from the next start on.
-pub struct FileChooser {
-    config: Config,
-}
-
-impl FileChooser {
-    #[must_use]
-    pub fn new(config: &Config) -> Self {
-        Self { config: config.clone() }
-    }
-}
-
-#[async_trait]
-impl Chooser for FileChooser {
-    async fn choose(&self, kind: ModelKind, name: &str) -> Result<(), ChooseError> {
-        if self.config.given(kind.setting()) {
-            return Err(ChooseError::Given { setting: kind.setting() });
-        }
-        let mut chosen = InUse::load(&self.config.settings.data_dir)?;
-        chosen.set(kind, (name != "auto").then(|| name.to_owned()));
-        Ok(chosen.save(&self.config.settings.data_dir)?)
-    }
-
-    async fn renew(&self, _: ModelKind) -> Result<(), ChooseError> {
-        Ok(())
-    }
-
-    fn chosen(&self) -> InUse {
-        InUse::load(&self.config.settings.data_dir).unwrap_or_default()
     }
 }

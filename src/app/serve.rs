@@ -13,8 +13,8 @@ use super::{
     config::Config,
     engines,
     health::Health,
-    keeping,
-    library::{self, FileChooser},
+    in_use::ModelsInUse,
+    keeping, library,
     lifecycle::Lifecycle,
     listen,
     metrics::{self, Metrics},
@@ -33,7 +33,7 @@ use crate::{
         message::{SessionOptions, TurnDetection},
         transcript::TranscriptSettings,
     },
-    engine::Engines,
+    engine::{Engines, switch::Switches},
     protocol::{
         native::routes::NativeSettings,
         openai::realtime::routes::RealtimeSettings,
@@ -49,6 +49,8 @@ pub struct Server {
     /// Where the metrics are, if they have a port of their own.
     pub metrics: Option<SocketAddr>,
     pub hub: Hub,
+    /// Exchanges the models in use.
+    pub models: ModelsInUse,
 }
 
 /// The `serve` command.
@@ -137,6 +139,9 @@ async fn run_until(
         );
     }
     let (stopping, sockets) = (CancellationToken::new(), TaskTracker::new());
+    let _stops = stopping.clone().drop_guard(); // also where it does not come to serving
+    let (switches, engines) = Switches::before(engines);
+    let in_use = ModelsInUse::start(config, switches, stopping.clone());
     let store = keeping::open_store(config).await.map_err(io::Error::other)?;
     tracing::info!(kind = store.kind(), "the store is open");
     backup::finish_interrupted(&config.settings.data_dir, store.as_ref()).await.map_err(io::Error::other)?;
@@ -157,7 +162,7 @@ async fn run_until(
     let wyoming =
         wyoming::open(config, engines.clone(), hub_settings(config), native_settings(config).defaults).await?;
     let library = library::open(config).map_err(io::Error::other)?;
-    let chooser: Arc<dyn Chooser> = Arc::new(FileChooser::new(config));
+    let chooser: Arc<dyn Chooser> = Arc::new(in_use.clone());
     if config.settings.library.llm_pull {
         let fetching = library::fetch_chat_model(config.clone(), library.clone(), Arc::clone(&chooser));
         tokio::spawn(stopping.clone().run_until_cancelled_owned(fetching));
@@ -206,6 +211,7 @@ async fn run_until(
         wyoming: wyoming.as_ref().map(|door| door.address),
         metrics: metrics_door.as_ref().map(|door| door.address),
         hub: hub.clone(),
+        models: in_use,
     });
 
     let serving_metrics =

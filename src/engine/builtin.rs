@@ -105,6 +105,7 @@ impl ChatModel for Assistant {
             engine: "builtin".into(),
             model: "assistant".into(),
             demo: true,
+            loaded: true,
             hint: Some(self.hint.clone()),
             languages: vec!["en".into()],
         }

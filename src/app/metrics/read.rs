@@ -1,14 +1,10 @@
 //! The states that are read when somebody asks.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    time::UNIX_EPOCH,
-};
+use std::path::{Path, PathBuf};
 
 use super::{page::Page, process};
 use crate::{
-    app::{archive::Archive, config::Config, health::Health, tls::Tls},
+    app::{archive::Archive, backup, config::Config, health::Health, tls::Tls},
     conversation::hub::Hub,
     job::Jobs,
     measure,
@@ -156,42 +152,12 @@ impl Folders {
         };
         page.each(measure::DISK_FREE, "folder", ask(fs4::available_space));
         page.each(measure::DISK_TOTAL, "folder", ask(fs4::total_space));
-        let (count, newest) = backups(&self.backups);
-        page.one(measure::BACKUPS, count as f64);
-        page.one(measure::BACKUP_NEWEST, newest);
+        let backups = backup::kept(&self.backups).unwrap_or_default();
+        page.one(measure::BACKUPS, backups.len() as f64);
+        page.one(measure::BACKUP_NEWEST, backups.last().map(|newest| newest.at.as_second() as f64));
     }
-}
-
-/// How many backups are in `folder`, and when the newest was written, in seconds since 1970.
-fn backups(folder: &Path) -> (usize, Option<f64>) {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    // One that is being written is called something else until it is whole.
-    let whole = entries.filter(|entry| {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        !name.starts_with('.') && (name.ends_with(".tar") || name.ends_with(".tar.gz") || name.ends_with(".tgz"))
-    });
-    let written = whole.filter_map(|entry| entry.metadata().ok()?.modified().ok()?.duration_since(UNIX_EPOCH).ok());
-    let times: Vec<f64> = written.map(|since| since.as_secs_f64()).collect();
-    (times.len(), times.iter().copied().reduce(f64::max))
 }
 
 fn flag(yes: bool) -> f64 {
     f64::from(u8::from(yes))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_whole_backups_count() {
-        let folder = tempfile::tempdir().expect("a folder");
-        assert_eq!(backups(folder.path()), (0, None));
-        assert_eq!(backups(&folder.path().join("not there")), (0, None));
-        for (name, at) in [("a.tar.gz", 100), ("b.tar.gz", 200), (".c.tar.gz", 300), ("d.tar.gz.part", 400)] {
-            let file = fs::File::create(folder.path().join(name)).expect("writable");
-            file.set_modified(UNIX_EPOCH + std::time::Duration::from_secs(at)).expect("a time");
-        }
-        assert_eq!(backups(folder.path()), (2, Some(200.0)));
-    }
 }

@@ -32,10 +32,15 @@ use super::run::ReplyRun;
 const WORTH_TELLING: Duration = Duration::from_millis(700);
 
 impl Driver {
-    /// Loads the chat model before the first answer needs it, and says so where that takes a while or fails.
+    /// Loads the chat model before the first answer needs it, and says so where that takes a while or fails. Ears and voice
+    /// come back into memory if they have left it, while the person takes a breath.
     pub(super) fn warm_up(&self) {
+        self.engines.recognizer.wake();
         if self.options.mode != Mode::Converse {
             return;
+        }
+        if self.options.speak {
+            self.engines.speech.wake();
         }
         let (mut warming, outbox) = (self.engines.chat.warm_up(), Arc::clone(&self.outbox));
         let loading = async move {

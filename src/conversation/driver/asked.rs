@@ -1,10 +1,7 @@
 //! What clients that keep their own books ask of the driver: entries put in and taken out, replies asked for, replies
 //! cut to what was played.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 
@@ -316,7 +313,7 @@ fn joined(before: Option<&Replied>, heard: &str, now: Replied) -> Replied {
 }
 
 async fn hear(engines: Engines, pcm: Pcm, options: WholeOptions) -> Result<Transcript, EngineError> {
-    let recognizer = Arc::clone(&engines.recognizer);
+    let recognizer = engines.ears();
     let max = recognizer.max_audio();
     // Minutes of sound take a second of computing.
     let found = tokio::task::spawn_blocking(move || {

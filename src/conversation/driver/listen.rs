@@ -1,6 +1,9 @@
 //! The driver's ears: audio to segments, segments to utterances, utterances to text.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
@@ -16,7 +19,7 @@ use crate::{
         transcript::{Decode, FinalNeed, FinalText, TranscriptSettings, Utterance},
         turn::Input,
     },
-    engine::{EngineError, RecognizeRequest, Transcript},
+    engine::{EngineError, RecognizeRequest, Recognizer, Transcript},
     measure,
     model::{Role, Timings, TurnId},
 };
@@ -25,6 +28,8 @@ use crate::{
 pub(super) struct Speech {
     turn: TurnId,
     utterance: Utterance,
+    /// Hears all of it, also when another takes its place meanwhile.
+    ears: Arc<dyn Recognizer>,
     /// All of its sound, where that is kept.
     sound: Vec<i16>,
     start_ms: u64,
@@ -143,7 +148,9 @@ impl Driver {
 
     fn open_speech(&mut self, turn: TurnId, start_ms: u64, audio: &Mono16k, visible: bool) {
         let now = Instant::now();
-        let settings = self.settings.transcript.clone().for_max_audio(self.engines.recognizer.max_audio());
+        let ears = self.engines.ears();
+        ears.wake();
+        let settings = self.settings.transcript.clone().for_max_audio(ears.max_audio());
         // Kept sound is played back with its words in time.
         let words = self.options.words || self.book.keeps_sound;
         let utterance = Utterance::new(TranscriptSettings { words, ..settings }, start_ms);
@@ -153,6 +160,7 @@ impl Driver {
         let mut speech = Speech {
             turn,
             utterance,
+            ears,
             sound: Vec::new(),
             start_ms,
             end_ms: start_ms + u64::from(audio.ms()),
@@ -192,8 +200,8 @@ impl Driver {
     pub(super) fn start_partial(&mut self) {
         let Some(speech) = &mut self.open else { return };
         if let Some(decode) = speech.utterance.next_partial() {
-            let (turn, cancel) = (speech.turn, speech.decodes.clone());
-            self.submit(turn, decode, None, cancel);
+            let (turn, ears, cancel) = (speech.turn, Arc::clone(&speech.ears), speech.decodes.clone());
+            self.submit(turn, &*ears, decode, None, cancel);
         }
     }
 
@@ -207,9 +215,9 @@ impl Driver {
             FinalNeed::Wait => speech.waiting = true,
             FinalNeed::Ready(text) => self.final_ready(turn, revision, text),
             FinalNeed::Decode(decodes) => {
-                let cancel = speech.finals.clone();
+                let (ears, cancel) = (Arc::clone(&speech.ears), speech.finals.clone());
                 for decode in decodes {
-                    self.submit(turn, decode, Some(revision), cancel.clone());
+                    self.submit(turn, &*ears, decode, Some(revision), cancel.clone());
                 }
             }
         }
@@ -227,7 +235,14 @@ impl Driver {
         }
     }
 
-    fn submit(&mut self, turn: TurnId, decode: Decode, revision: Option<u32>, cancel: CancellationToken) {
+    fn submit(
+        &mut self,
+        turn: TurnId,
+        ears: &dyn Recognizer,
+        decode: Decode,
+        revision: Option<u32>,
+        cancel: CancellationToken,
+    ) {
         let generation = decode.generation;
         let request = RecognizeRequest {
             session: self.id,
@@ -241,7 +256,7 @@ impl Driver {
         };
         // What the recogniser logs is logged of this turn.
         let asked = Instant::now();
-        let answer = self.told.of(turn).in_scope(|| self.engines.recognizer.submit(request));
+        let answer = self.told.of(turn).in_scope(|| ears.submit(request));
         let work = async move {
             let result = tokio::select! {
                 () = cancel.cancelled() => Err(EngineError::Superseded),

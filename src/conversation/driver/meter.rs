@@ -55,6 +55,7 @@ pub(super) fn session_ended(reason: CloseReason) {
         (CloseReason::Idle, "idle"),
         (CloseReason::SlowReader, "slow_reader"),
         (CloseReason::Shutdown, "shutdown"),
+        (CloseReason::Restart, "restart"),
         (CloseReason::Abandoned, "abandoned"),
         (CloseReason::Revoked, "revoked"),
     ];

@@ -1,3 +1,5 @@
+mod rest;
+
 use std::sync::mpsc::{self, Receiver, Sender};
 
 use proptest::prelude::*;
