@@ -56,8 +56,10 @@ bench: ## measurements, printed with this machine's name (see docs/benchmarks.md
 	@scripts/fetch-onnxruntime.py
 	scripts/bench.sh
 
-lint: ## formatting, clippy, docs, front-end types and style
+lint: ## formatting, clippy, docs, front-end types and style, automation
 	@scripts/deps.sh test
+	@scripts/python-venv.sh
+	.cache/venv/bin/zizmor --offline --quiet .github
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
