@@ -6,8 +6,9 @@ set -euo pipefail
 # To build: whisper.cpp and espeak-ng (cmake, a C++ compiler, clang for bindings), OpenSSL for a build-time download helper that is never used.
 run=(build-essential cmake clang libclang-dev libsonic-dev pkg-config libssl-dev python3 python3-pip)
 # To test: other voices to listen to, tools that make and read recordings, a mail server's certificate, a browser, the databases
-# (each test run starts its own).
-test=("${run[@]}" python3-venv openssl espeak-ng flite sox libsox-fmt-mp3 chromium postgresql redis-server docker-compose)
+# (each test run starts its own), and what watches a server.
+test=("${run[@]}" python3-venv openssl espeak-ng flite sox libsox-fmt-mp3 chromium postgresql redis-server systemd
+      prometheus prometheus-alertmanager docker-compose)
 
 # Tried, not installed: Debian's package of Caddy would open a web server on port 80. Unpacked into .cache/unpacked.
 unpacked=()

@@ -1,6 +1,7 @@
 //! What every request goes through before its handler, and every answer after it: who asks from where, how often, how
 //! long it may take, and in which language it is told what went wrong.
 
+mod access;
 mod hsts;
 mod linger;
 mod rate;
@@ -9,7 +10,7 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
-    extract::{Request, State},
+    extract::{MatchedPath, Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, Method, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
@@ -21,10 +22,11 @@ use tower_http::{
 use tracing::Instrument;
 use uuid::Uuid;
 
-use self::rate::Counted;
+use self::{access::Access, rate::Counted};
 pub use self::{hsts::Hsts, rate::RateCounter};
 use crate::{
     account::Identity,
+    measure,
     model::Language,
     page::{ErrorPages, wants_html},
     protocol::{
@@ -108,16 +110,18 @@ async fn named(State(manners): State<Manners>, mut request: Request, next: Next)
     }
     let hsts = manners.hsts.header(peer, request.headers(), &manners.proxies);
     let reader = wants_page(&request).then(|| request.headers().clone());
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let path = request.uri().path().to_owned();
     let language = client::language(request.headers(), None);
-    let span = tracing::info_span!("request", request.id = %id);
-    let began = std::time::Instant::now();
-    let mut response = next.run(request).instrument(span.clone()).await;
-    let ms = began.elapsed().as_millis() as u64;
+    let route =
+        request.extensions().get::<MatchedPath>().map_or_else(|| "other".to_owned(), |at| at.as_str().to_owned());
+    let (method, began) = (request.method().clone(), std::time::Instant::now());
+    let access = Access::begin(&request, &id);
+    let mut response = next.run(request).instrument(access.span.clone()).await;
     let status = response.status().as_u16();
-    span.in_scope(|| tracing::debug!(http.method = %method, http.path = path, http.status = status, ms, "answered"));
+    access.end(&response);
     let language = response.extensions().get::<Language>().copied().unwrap_or(language);
     let error = response.extensions_mut().remove::<ApiError>();
+    tell_metrics(&method, route, status, began.elapsed(), error.as_ref());
     if openai::has(&path) {
         openai::rest::errors::dress(&mut response, error);
     } else if let (Some(error), Some(headers)) = (&error, &reader) {
@@ -143,6 +147,31 @@ async fn named(State(manners): State<Manners>, mut request: Request, next: Next)
     response
 }
 
+/// Tells the metrics of an answered request. `route`: its template, never its path.
+fn tell_metrics(method: &Method, route: String, status: u16, took: Duration, error: Option<&ApiError>) {
+    let method = match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PATCH => "PATCH",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    };
+    let status = match status / 100 {
+        1 => "1xx",
+        2 => "2xx",
+        3 => "3xx",
+        4 => "4xx",
+        _ => "5xx",
+    };
+    metrics::histogram!(measure::HTTP_REQUESTS, "method" => method, "route" => route, "status" => status).record(took);
+    if let Some(error) = error {
+        metrics::counter!(measure::ERRORS, "transport" => "http", "code" => error.code.name()).increment(1);
+    }
+}
+
 /// The body is replaced: neither its length nor its compression is true any more.
 fn forget_body(headers: &mut HeaderMap) {
     headers.remove(header::CONTENT_LENGTH);
@@ -152,6 +181,9 @@ fn forget_body(headers: &mut HeaderMap) {
 /// Tells the outer layer who it was, and which language they have chosen.
 async fn in_their_language(request: Request, next: Next) -> Response {
     let identity = request.extensions().get::<Identity>().cloned();
+    if let Some(identity) = identity.as_ref().filter(|identity| identity.in_an_account()) {
+        tracing::Span::current().record("user.id", tracing::field::display(identity.id()));
+    }
     let mut response = next.run(request).await;
     if let Some(identity) = identity {
         if let Some(language) = identity.user.language.as_deref().and_then(Language::of_tag) {

@@ -5,12 +5,14 @@ use std::{sync::Arc, time::Duration};
 
 use reqwest::{Client, RequestBuilder, Response, StatusCode, Url, header};
 use tokio::{sync::mpsc, time::Instant};
+use tracing::Instrument;
 
 use super::{
     ChatDelta, ChatRequest, ChatStream, EngineError, StopCause,
     calls::{Calls, Piece},
     chat::ChatSettingsError,
     lines::{Lines, TooLong},
+    meter::ChatMeter,
     thinking::Thoughts,
 };
 
@@ -146,18 +148,25 @@ pub(super) fn shown(url: &Url) -> String {
 /// Starts a reply; must be called within a tokio runtime. Dropping the stream ends the HTTP request.
 pub(super) fn start<D: Dialect>(dialect: Arc<D>, patience: Patience, chat: ChatRequest) -> ChatStream {
     let (listener, stream) = mpsc::channel(STREAM_CAPACITY);
-    tokio::spawn(async move {
+    let mut meter = ChatMeter::new(D::ENGINE);
+    let replying = async move {
         tokio::select! {
             biased;
             // Dropping the reply's future drops the response and with it the connection.
             () = listener.closed() => {}
-            outcome = reply(&*dialect, patience, &chat, &listener) => {
+            outcome = reply(&*dialect, patience, &chat, &listener, &mut meter) => {
+                meter.ended(&outcome);
                 dialect.ended(outcome.as_ref().map(|_| ()));
+                if let Err(error) = &outcome {
+                    // In the server's own words, which may quote what was said.
+                    tracing::debug!(engine = D::ENGINE, %error, "the chat server did not answer");
+                }
                 // A listener that has just left needs neither the error nor the end.
                 let _ = listener.send(outcome).await;
             }
         }
-    });
+    };
+    tokio::spawn(replying.in_current_span());
     stream
 }
 
@@ -169,15 +178,16 @@ async fn reply<D: Dialect>(
     patience: Patience,
     chat: &ChatRequest,
     to: &Listener,
+    meter: &mut ChatMeter,
 ) -> Result<ChatDelta, EngineError> {
     let mut pauses = PAUSES.iter();
     loop {
-        let mut sent = Sent { to, any: false, text: false };
+        let mut sent = Sent { to, any: false, text: false, meter: &mut *meter };
         match attempt(d, patience, chat, &mut sent).await {
             Ok(done) => return Ok(done),
             Err(Refusal { error, again }) => match pauses.next().filter(|_| again && !sent.any) {
                 Some(pause) => {
-                    tracing::info!(llm.engine = D::ENGINE, %error, "trying the chat model again");
+                    tracing::info!(engine = D::ENGINE, error = error.for_log(), "trying the chat model again");
                     tokio::time::sleep(*pause).await;
                 }
                 None => return Err(error),
@@ -260,6 +270,7 @@ struct Sent<'l> {
     to: &'l Listener,
     any: bool,
     text: bool,
+    meter: &'l mut ChatMeter,
 }
 
 impl Sent<'_> {
@@ -280,6 +291,7 @@ impl Sent<'_> {
 
     async fn delta(&mut self, delta: ChatDelta) {
         self.any = true;
+        self.meter.told();
         // A listener who left is noticed by `start`.
         let _ = self.to.send(Ok(delta)).await;
     }

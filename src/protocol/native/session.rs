@@ -8,6 +8,7 @@ use std::{sync::Arc, time::Duration};
 use axum::extract::ws::{Message, WebSocket};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use self::{
     listen::{Asked, Listener},
@@ -17,7 +18,7 @@ use super::{
     frames::Microphone,
     routes::NativeSettings,
     translate::{self, Format, Offer},
-    wire::{ClientEvent, Incoming, ServerEvent},
+    wire::{ClientEvent, Incoming, ServerEvent, SessionClosed},
 };
 use crate::{
     account::Identity,
@@ -26,6 +27,8 @@ use crate::{
         hub::{Attachment, Hub},
         message::CloseReason,
     },
+    measure::{self, Ongoing},
+    model::SessionId,
     protocol::{
         caller::Caller,
         error::{ApiError, Code, ErrorEvent},
@@ -49,6 +52,7 @@ pub struct Server {
 
 /// Serves `socket` of `identity` until it ends. `waiting` is given back once a session has started.
 pub async fn serve(server: Server, identity: Identity, socket: WebSocket, waiting: OwnedSemaphorePermit) {
+    let _open = Ongoing::new(metrics::gauge!(measure::CONNECTIONS, "protocol" => "native"));
     let (mut reader, mut writer) = socket::split(socket, &server.settings.socket, Some(server.settings.start_within));
     let opened = tokio::select! {
         opened = open(&server, &identity, &mut reader, &mut writer) => opened,
@@ -59,7 +63,9 @@ pub async fn serve(server: Server, identity: Identity, socket: WebSocket, waitin
         Ok(session) => {
             // From here on the session knows better than the socket whether anything happens.
             reader.set_idle(None);
-            session.run(&server, reader, writer).await;
+            let Attachment { session: id, conversation, .. } = &session.attachment;
+            let span = tracing::info_span!("socket", session.id = %id, conversation.id = %conversation);
+            session.run(&server, reader, writer).instrument(span).await;
         }
         Err(Some(Parting { event, code })) => {
             let reason = event.code.name();
@@ -126,7 +132,7 @@ async fn open(
         };
         let closes = match error.code {
             Code::Overloaded => Some(close::TRY_AGAIN_LATER),
-            Code::ShuttingDown => Some(close::GOING_AWAY),
+            Code::ShuttingDown => Some(close::SERVICE_RESTART),
             _ => None,
         };
         let event = ErrorEvent { in_reply_to, ..error.event(0) };
@@ -202,8 +208,7 @@ impl Session {
 
     async fn run(self, server: &Server, mut reader: Reader, mut writer: Writer) {
         let Self { attachment, input, output, offer } = self;
-        let session = attachment.session;
-        tracing::info!(session.id = %session, resumed = attachment.resumed, "socket attached");
+        tracing::debug!(resumed = attachment.resumed, "socket attached");
         let (answers, answered) = mpsc::channel(ANSWERS);
         let asked = Asked::default();
         let listener = Listener {
@@ -221,7 +226,7 @@ impl Session {
             ending = teller.tell(&mut writer) => ending,
             ending = too_long_in_shutdown(server) => ending,
         };
-        tracing::info!(session.id = %session, ?ending, "socket ends");
+        tracing::debug!(reason = ?ending, "socket ends");
         say_goodbye(server, ending, attachment, reader, writer).await;
     }
 }
@@ -259,6 +264,7 @@ async fn say_goodbye(server: &Server, ending: Ending, attachment: Attachment, re
             CloseReason::SlowReader => (slow_reader(), close::SLOW_READER, "slow_reader"),
             CloseReason::Revoked => (Some(ApiError::revoked()), close::REVOKED, "revoked"),
             CloseReason::Shutdown => (Some(ApiError::shutting_down()), close::GOING_AWAY, "shutting_down"),
+            CloseReason::Restart => (None, close::SERVICE_RESTART, "restart"),
         },
     };
     // `session.closed` is the last event, so an error goes before it and takes its number.
@@ -267,10 +273,15 @@ async fn say_goodbye(server: &Server, ending: Ending, attachment: Attachment, re
         (None, Ending::Over { seq, reason }) => (None, Some((seq, reason))),
         (error, _) => (error.map(|error| error.event(attachment.take_seq())), None),
     };
-    let closed = closed.map(|(seq, reason)| ServerEvent::SessionClosed {
-        seq,
-        session_id: attachment.session,
-        reason: reason.into(),
+    let closed = closed.map(|(seq, reason)| {
+        let goes_on = reason == CloseReason::Restart;
+        ServerEvent::SessionClosed(SessionClosed {
+            seq,
+            session_id: attachment.session,
+            reason: reason.into(),
+            conversation_id: goes_on.then_some(attachment.conversation),
+            retry_after_ms: goes_on.then(|| come_back_after(attachment.session)),
+        })
     });
     drop(attachment);
     for event in error.map(ServerEvent::Error).iter().chain(&closed) {
@@ -279,6 +290,12 @@ async fn say_goodbye(server: &Server, ending: Ending, attachment: Attachment, re
         }
     }
     socket::farewell(reader, writer, code, reason, GOODBYE).await;
+}
+
+/// When the client of a session that ended for a restart should connect again: not all of them at once.
+fn come_back_after(session: SessionId) -> u64 {
+    let spread = session.uuid().as_bytes().iter().fold(0_u64, |sum, byte| sum * 31 % 1_000 + u64::from(*byte));
+    500 + spread % 1_000
 }
 
 async fn write(writer: &mut Writer, event: &ServerEvent, patience: Duration) -> Result<(), WriteError> {

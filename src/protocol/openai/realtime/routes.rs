@@ -11,6 +11,7 @@ use axum::{
 };
 use serde::Deserialize;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::Instrument;
 
 use super::{
     secrets::{Secrets, Start},
@@ -114,7 +115,7 @@ async fn enter(
         let text = "calls over WebRTC and SIP are not taken here";
         return Err(ApiError::new(Code::BadRequest, text, "connect without call_id"));
     }
-    if door.shutdown.is_cancelled() {
+    if door.shutdown.is_cancelled() || door.hub.leaving() {
         return Err(ApiError::shutting_down());
     }
     let caller = Caller(identity);
@@ -133,9 +134,13 @@ async fn enter(
     let limit = library_limit(&door.settings.socket);
     let tracked = door.sockets.token();
     let upgrade = upgrade.max_message_size(limit).max_frame_size(limit).protocols([SUBPROTOCOL]);
-    Ok(upgrade.on_upgrade(move |socket| async move {
-        serve(door, opening, socket).await;
-        drop(tracked);
+    let asked = tracing::Span::current();
+    Ok(upgrade.on_upgrade(move |socket| {
+        let serving = async move {
+            serve(door, opening, socket).await;
+            drop(tracked);
+        };
+        serving.instrument(asked)
     }))
 }
 

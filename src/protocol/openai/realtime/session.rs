@@ -13,6 +13,7 @@ use axum::{
     extract::ws::{Message, WebSocket},
 };
 use tokio::time::Instant;
+use tracing::Instrument;
 
 use self::shared::Shared;
 use super::{
@@ -29,6 +30,7 @@ use crate::{
         journal::Owner,
         message::{CloseReason, Command, Event},
     },
+    measure::{self, Ongoing},
     model::UnixMs,
     protocol::{
         error::ApiError,
@@ -63,6 +65,7 @@ enum Ending {
 
 /// Serves `socket` until it ends.
 pub(super) async fn serve(door: Door, opening: Opening, socket: WebSocket) {
+    let _open = Ongoing::new(metrics::gauge!(measure::CONNECTIONS, "protocol" => "realtime"));
     let (reader, writer) = socket::split(socket, &door.settings.socket, None);
     let Opening { owner, flavour, config, offer } = opening;
     let lasts = door.settings.lasts;
@@ -73,25 +76,38 @@ pub(super) async fn serve(door: Door, opening: Opening, socket: WebSocket) {
         Err(refused) => return goodbye(&door, Ending::Refused(refused), conversation, reader, writer).await,
     };
     let events = conversation.hello();
-    let session = attachment.session;
-    tracing::info!(session.id = %session, "realtime socket attached");
-    let line = Line { attachment: &attachment, shared: Shared::new(conversation, events), patience: patience(&door) };
-    let (mut reader, mut writer) = (reader, writer);
+    // Lines of the socket are of its session from here on.
+    let Attachment { session, conversation: of, .. } = &attachment;
+    let span = tracing::info_span!("socket", session.id = %session, conversation.id = %of);
+    talk(&door, attachment, conversation, events, reader, writer, lasts).instrument(span).await;
+}
+
+async fn talk(
+    door: &Door,
+    attachment: Attachment,
+    conversation: Conversation,
+    events: Vec<ServerEvent>,
+    mut reader: Reader,
+    mut writer: Writer,
+    lasts: Duration,
+) {
+    tracing::debug!("socket attached");
+    let line = Line { attachment: &attachment, shared: Shared::new(conversation, events), patience: patience(door) };
     let ending = tokio::select! {
         ending = line.listen(&mut reader) => ending,
         ending = line.feed() => ending,
         ending = line.tell(&mut writer) => ending,
         () = tokio::time::sleep_until(Instant::now() + lasts) => Ending::Expired,
-        ending = too_long_in_shutdown(&door) => ending,
+        ending = too_long_in_shutdown(door) => ending,
     };
-    tracing::info!(session.id = %session, ?ending, "realtime socket ends");
+    tracing::debug!(reason = ?ending, "socket ends");
     let conversation = line.shared.into_conversation();
     if !matches!(ending, Ending::Over(_)) {
         // Nobody can come back to it: it need not wait. What it still tells is for nobody.
         let _ = tokio::time::timeout(GOODBYE, attachment.send(Command::End)).await;
     }
     drop(attachment);
-    goodbye(&door, ending, conversation, reader, writer).await;
+    goodbye(door, ending, conversation, reader, writer).await;
 }
 
 /// The three halves.
@@ -188,6 +204,7 @@ async fn goodbye(door: &Door, ending: Ending, mut conversation: Conversation, re
             (Some(Fault::new("session_expired", text)), close::GOING_AWAY)
         }
         Ending::Shutdown => shutting_down(),
+        Ending::Refused(Refused::ShuttingDown) => shutting_down(),
         Ending::Refused(refused) => (server("server_overloaded", refused.into()), close::TRY_AGAIN_LATER),
         Ending::Over(reason) => match reason {
             CloseReason::ClientEnded | CloseReason::Abandoned => (None, close::NORMAL),
@@ -197,7 +214,7 @@ async fn goodbye(door: &Door, ending: Ending, mut conversation: Conversation, re
             }
             CloseReason::SlowReader => slow_reader(),
             CloseReason::Revoked => (Some(Fault::new("session_revoked", ApiError::revoked().message)), FATAL),
-            CloseReason::Shutdown => shutting_down(),
+            CloseReason::Shutdown | CloseReason::Restart => shutting_down(),
         },
     };
     let reason = match (code, fault.as_ref().and_then(|fault| fault.code)) {
