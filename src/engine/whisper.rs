@@ -130,7 +130,7 @@ impl Whisper {
         let pool_settings = PoolSettings { workers: settings.workers, queue: settings.queue };
         let contexts = Arc::new(Contexts::load(settings, facts.clone())?);
         let pool = Pool::start("whisper", &pool_settings, move |_| Decoder::new(contexts.clone()))?;
-        tracing::info!(asr.model = %info.model, asr.workers = pool_settings.workers, "speech recognition is ready");
+        tracing::info!(model = info.model, workers = pool_settings.workers, "speech recognition is ready");
         Ok(Self { pool, info, facts })
     }
 

@@ -106,7 +106,12 @@ pub struct Browser {
 
 impl Browser {
     pub fn at(server: &TestServer) -> Self {
-        Self { http: reqwest::Client::new(), base: server.url(""), cookie: None }
+        Self::of(server.url(""))
+    }
+
+    /// At a server that is not of this process.
+    pub fn of(base: String) -> Self {
+        Self { http: reqwest::Client::new(), base, cookie: None }
     }
 
     /// A request with the cookie and nothing that says where it comes from.
