@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: run test test-rust test-browser test-clients bench lint fmt deps dev-cert clean help
+.PHONY: run test test-rust test-browser test-clients monitoring-check bench lint fmt deps dev-cert dist clean help
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -46,6 +46,12 @@ test-clients: ## the published clients of OpenAI's protocols and Wyoming, and th
 	AIGOLOS_BIN="$(abspath $(TARGET))/debug/aigolos" .cache/venv/bin/python -m pytest -q tests/clients/python
 	cd tests/clients/javascript && AIGOLOS_BIN="$(abspath $(TARGET))/debug/aigolos" npm test --silent
 
+monitoring-check: ## metrics, alerts and dashboard against a server in conversation and a real Prometheus (part of make test)
+	@scripts/deps.sh test
+	@scripts/fetch-onnxruntime.py
+	scripts/monitoring-check.sh
+	cargo test --locked --test it metrics::
+
 bench: ## measurements, printed with this machine's name (see docs/benchmarks.md)
 	@scripts/deps.sh test
 	@scripts/fetch-onnxruntime.py
@@ -70,6 +76,11 @@ dev-cert: ## a certificate for this machine, and the settings that use it
 	@cargo build --release --locked
 	@$(TARGET)/release/aigolos dev-cert
 
+dist: ## a Debian package and a tarball for other machines, with checksums, in dist/
+	@scripts/deps.sh run
+	@scripts/fetch-onnxruntime.py --optional
+	scripts/dist.sh
+
 clean: ## remove what was built
 	cargo clean
-	rm -rf .cache lib tests/browser/node_modules tests/clients/javascript/node_modules examples/javascript/node_modules
+	rm -rf .cache dist lib tests/browser/node_modules tests/clients/javascript/node_modules examples/javascript/node_modules

@@ -1,23 +1,28 @@
 #!/usr/bin/env bash
 # System packages, by apt where root or sudo is there, otherwise a message that lists them.
-# Usage: scripts/deps.sh run|test
+# Usage: scripts/deps.sh run|test|image
 set -euo pipefail
 
 # To build: whisper.cpp and espeak-ng (cmake, a C++ compiler, clang for bindings), OpenSSL for a build-time download helper that is never used.
 run=(build-essential cmake clang libclang-dev libsonic-dev pkg-config libssl-dev python3 python3-pip)
 # To test: other voices to listen to, tools that make and read recordings, a mail server's certificate, a browser, the databases
-# (each test run starts its own).
-test=("${run[@]}" python3-venv openssl espeak-ng flite sox libsox-fmt-mp3 chromium postgresql redis-server)
+# (each test run starts its own), and what watches a server.
+test=("${run[@]}" python3-venv openssl espeak-ng flite sox libsox-fmt-mp3 chromium postgresql redis-server systemd
+      prometheus prometheus-alertmanager)
+
+# To build and try the image without Docker.
+image=(buildah debootstrap python3 util-linux)
 
 case "${1:-}" in
   run) wanted=("${run[@]}") ;;
   test) wanted=("${test[@]}") ;;
-  *) echo "usage: $0 run|test" >&2; exit 64 ;;
+  image) wanted=("${image[@]}") ;;
+  *) echo "usage: $0 run|test|image" >&2; exit 64 ;;
 esac
 
 need() { command -v "$1" >/dev/null || { echo "error: $1 is missing; $2" >&2; exit 1; }; }
 need cargo "install Rust from your distribution or with rustup"
-[ "$1" = run ] || need node "install Node.js 20 or newer with npm"
+[ "$1" != test ] || need node "install Node.js 20 or newer with npm"
 
 if ! command -v dpkg-query >/dev/null; then
   echo "note: this is not Debian; make sure you have the equivalents of: ${wanted[*]}" >&2

@@ -7,9 +7,11 @@
 pub mod account;
 pub mod app;
 pub mod audio;
+pub mod catalogue;
 pub mod conversation;
 pub mod engine;
 pub mod job;
+pub mod measure;
 pub mod model;
 pub mod page;
 pub mod protocol;

@@ -16,6 +16,10 @@ import wave
 import websockets
 
 
+class Later(Exception):
+    """The server is full or being restarted; its argument says for how many seconds."""
+
+
 async def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("recording", help="WAV file, 16-bit mono")
@@ -27,10 +31,25 @@ async def main() -> None:
         assert file.getsampwidth() == 2 and file.getnchannels() == 1, "the recording must be 16-bit mono"
         rate, speech = file.getframerate(), file.readframes(file.getnframes())
 
+    while True:
+        try:
+            answer = await ask(options.url, rate, speech)
+            break
+        except Later as later:
+            await asyncio.sleep(later.args[0])
+
+    with wave.open(options.output, "wb") as file:
+        file.setparams((1, 2, 24000, 0, "NONE", ""))
+        file.writeframes(answer)
+    print(f"saved:      {options.output}, {len(answer) / 48000:.1f} s")
+
+
+async def ask(url: str, rate: int, speech: bytes) -> bytes:
+    """Speaks, prints what comes, gives the sound of the answer."""
     # A server where people have accounts wants a key; make one on its page.
     key = os.environ.get("AIGOLOS_KEY")
     headers = {"Authorization": f"Bearer {key}"} if key else {}
-    async with websockets.connect(options.url, subprotocols=["aigolos.v1"], additional_headers=headers) as socket:
+    async with websockets.connect(url, subprotocols=["aigolos.v1"], additional_headers=headers) as socket:
         # Text frames are events, binary frames are sound. Tell what will be sent and what should come back.
         start = {
             "type": "session.start",
@@ -59,15 +78,15 @@ async def main() -> None:
                     print(f"you said:   {event['text']}")
                 case "reply.done":
                     print(f"the answer: {event['text']}")
-                    break
+                    break  # a server that is being restarted comes this far too
+                case "error" if event["code"] in ("overloaded", "shutting_down") and "retry_after_ms" in event:
+                    raise Later(event["retry_after_ms"] / 1000)
+                case "session.closed":
+                    raise Later(event.get("retry_after_ms", 1000) / 1000)
                 case "error":
                     raise SystemExit(f"{event['message']} ({event.get('hint')})")
         await socket.send(json.dumps({"type": "session.end"}))
-
-    with wave.open(options.output, "wb") as file:
-        file.setparams((1, 2, 24000, 0, "NONE", ""))
-        file.writeframes(answer)
-    print(f"saved:      {options.output}, {len(answer) / 48000:.1f} s")
+    return bytes(answer)
 
 
 asyncio.run(main())

@@ -16,7 +16,7 @@ use crate::{
     conversation::{hub::Hub, journal::Journal},
     store::{
         Store,
-        spool::{Spool, SpoolSettings, SpoolState},
+        spool::{Spool, SpoolReport, SpoolSettings, SpoolSize, SpoolState},
     },
 };
 
@@ -122,6 +122,14 @@ impl Archive {
             waiting_turns: report.waiting,
             lost_turns: report.lost,
         }
+    }
+
+    /// What waits before the database, for metrics.
+    pub async fn waiting(&self) -> (SpoolReport, Option<SpoolSize>) {
+        let spool = Arc::clone(&self.spool);
+        // It reads a file.
+        let size = tokio::task::spawn_blocking(move || spool.size()).await.ok();
+        (self.spool.report(), size)
     }
 
     /// Brings what was said last into the store, then stops and gives the spool back. After the sessions have ended.

@@ -1,6 +1,9 @@
 //! What `aigolos` does besides serving.
 
+pub mod backup;
 pub mod dev_cert;
+pub mod models;
+pub mod shell;
 pub mod user;
 
 use std::{fs, io::IsTerminal, path::Path, process::ExitCode, time::Duration};

@@ -11,7 +11,7 @@ use std::{
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, parser::ValueSource};
 
-use super::commands::user::UserAction;
+use super::commands::{backup::BackupAction, models::ModelsAction, user::UserAction};
 pub use super::settings::Settings;
 
 /// A self-hosted realtime voice server. Without a command it serves.
@@ -51,8 +51,30 @@ pub enum Action {
         #[arg(long)]
         voice: Option<String>,
     },
+    /// List, fetch, choose, remove and check models
+    Models {
+        #[command(subcommand)]
+        action: ModelsAction,
+    },
+    /// Print completions for a shell, to be put where it looks for them
+    Completions { shell: clap_complete::Shell },
+    /// Print the man page
+    Man,
     /// Make a certificate for this machine, and print the settings that use it
     DevCert,
+    /// Save everything that is kept in one file, beside a running server or without one
+    Backup {
+        #[command(flatten)]
+        action: BackupAction,
+    },
+    /// Bring back what a backup holds, into either database; no server may run meanwhile
+    Restore {
+        /// A file that `aigolos backup` made
+        file: PathBuf,
+        /// Replace what is there
+        #[arg(long)]
+        force: bool,
+    },
     /// Make, list, lock and delete accounts
     User {
         #[command(subcommand)]
@@ -68,6 +90,8 @@ pub struct Config {
     pub bind: SocketAddr,
     /// Where to listen for Wyoming clients.
     pub wyoming: Option<SocketAddr>,
+    /// Where to listen for who reads the metrics.
+    pub metrics: Option<SocketAddr>,
     lines: Vec<Line>,
 }
 
@@ -135,6 +159,10 @@ impl Config {
             "" => None,
             there => Some(address("WYOMING_BIND", there, "127.0.0.1:10300, or 0.0.0.0:10300 for all of the network")?),
         };
+        let metrics = match settings.operating.metrics_bind.as_str() {
+            "" => None,
+            there => Some(address("METRICS_BIND", there, "127.0.0.1:9464, or 0.0.0.0:9464 for all of the network")?),
+        };
         if !bind.ip().is_loopback() && !settings.open_to_network && settings.keeping.auth_mode != "required" {
             return Err(ConfigError::new(format!(
                 "error: BIND={bind} would let anyone who reaches this machine use the server\nhint: AUTH_MODE=required asks for accounts; or bind 127.0.0.1 behind a reverse proxy, or say OPEN_TO_NETWORK=true"
@@ -156,7 +184,16 @@ impl Config {
                 "error: one of TLS_CERT and TLS_KEY is missing\nhint: set both, or neither; `aigolos dev-cert` makes files for both",
             ));
         }
-        Ok(Self { settings, bind, wyoming, lines })
+        Ok(Self { settings, bind, wyoming, metrics, lines })
+    }
+
+    /// Whether a setting was given, by flag, environment or `.env`. `auto` and nothing at all leave open what it is to be,
+    /// and do not count.
+    #[must_use]
+    pub fn given(&self, name: &str) -> bool {
+        self.lines
+            .iter()
+            .any(|line| line.name == name && line.source != "default" && !matches!(line.value.as_str(), "" | "auto"))
     }
 
     /// How addresses of this server begin.
@@ -183,6 +220,12 @@ fn address(setting: &str, text: &str, example: &str) -> Result<SocketAddr, Confi
     found.ok_or_else(|| {
         ConfigError::new(format!("error: {setting} is not an address with a port: {text}\nhint: {example}"))
     })
+}
+
+/// The program's definition, for what is made of it.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// The names of all settings, as environment variables.
@@ -283,11 +326,20 @@ mod tests {
             ("aigolos --vad-engine silero", "vad-engine"),
             ("aigolos --tls-cert cert.pem", "TLS_KEY"),
             ("aigolos --wyoming-bind 10300", "WYOMING_BIND"),
+            ("aigolos --metrics-bind 9464", "METRICS_BIND"),
             ("aigolos --tls-key key.pem", "TLS_CERT"),
         ] {
             let error = parse(line).expect_err(line).to_string();
             assert!(error.contains(name), "{line}: {error}");
         }
+    }
+
+    #[test]
+    fn what_was_left_open_was_not_given() {
+        let (_, config) =
+            parse("aigolos --asr-model-name auto --tts-voice en-gb --llm-model-name qwen2.5:7b").expect("valid");
+        assert!(config.given("TTS_VOICE") && config.given("LLM_MODEL_NAME"));
+        assert!(!config.given("ASR_MODEL_NAME") && !config.given("MAX_SESSIONS") && !config.given("NO_SUCH"));
     }
 
     #[test]

@@ -12,7 +12,10 @@ use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::archive::{Archive, StoreHealth, StoreState};
+use super::{
+    archive::{Archive, StoreHealth, StoreState},
+    lifecycle::Lifecycle,
+};
 use crate::{conversation::hub::Hub, engine::EngineInfo};
 
 /// A look at other servers is good for this long: a health check every second must not become load for them.
@@ -28,13 +31,36 @@ pub fn router(health: Health) -> OpenApiRouter {
 pub struct Health {
     hub: Hub,
     archive: Archive,
+    life: Lifecycle,
     shutdown: CancellationToken,
     looked: Arc<Mutex<Option<(Instant, Parts)>>>,
 }
 
 impl Health {
-    pub fn new(hub: Hub, archive: Archive, shutdown: CancellationToken) -> Self {
-        Self { hub, archive, shutdown, looked: Arc::default() }
+    pub fn new(hub: Hub, archive: Archive, life: Lifecycle, shutdown: CancellationToken) -> Self {
+        Self { hub, archive, life, shutdown, looked: Arc::default() }
+    }
+
+    /// How it is, in a few words.
+    pub async fn standing(&self) -> Standing {
+        let parts = self.parts().await;
+        Standing {
+            ready: self.not_ready().is_none(),
+            stopping: self.life.is_draining() || self.shutdown.is_cancelled(),
+            store: parts.store.state != StoreState::Away,
+            chat: parts.llm.state == ChatState::Ok,
+        }
+    }
+
+    /// Why it takes no sessions, if it does not.
+    fn not_ready(&self) -> Option<&'static str> {
+        if self.shutdown.is_cancelled() {
+            return Some("stopping\n");
+        }
+        if self.life.is_draining() {
+            return Some("draining\n");
+        }
+        (self.hub.sessions() >= self.hub.settings().max_sessions).then_some("full\n")
     }
 
     /// The parts that can be away, looked at together.
@@ -63,6 +89,18 @@ impl Health {
     }
 }
 
+/// What the metrics tell of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// It takes sessions.
+    pub ready: bool,
+    pub stopping: bool,
+    /// The database answers.
+    pub store: bool,
+    /// The chat model's server answers.
+    pub chat: bool,
+}
+
 /// How the server is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -70,6 +108,8 @@ enum HealthStatus {
     Ok,
     /// It serves, but a part is away: see `parts`.
     Degraded,
+    /// It was told to stop: what was begun is finished, and soon nothing new is taken.
+    Draining,
     Stopping,
 }
 
@@ -127,6 +167,7 @@ async fn report(State(health): State<Health>) -> Json<Report> {
     let whole = parts.store.state == StoreState::Ok && parts.llm.state == ChatState::Ok;
     let status = match (health.shutdown.is_cancelled(), whole) {
         (true, _) => HealthStatus::Stopping,
+        _ if health.life.is_draining() => HealthStatus::Draining,
         (false, true) => HealthStatus::Ok,
         (false, false) => HealthStatus::Degraded,
     };
@@ -150,13 +191,7 @@ async fn live() -> &'static str {
 /// Whether it takes sessions
 #[utoipa::path(get, path = "/api/health/ready", tag = "health", responses(
     (status = 200, body = String, content_type = "text/plain"),
-    (status = 503, body = String, content_type = "text/plain", description = "stopping, or full")))]
+    (status = 503, body = String, content_type = "text/plain", description = "draining, stopping, or full")))]
 async fn ready(State(health): State<Health>) -> (StatusCode, &'static str) {
-    if health.shutdown.is_cancelled() {
-        return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n");
-    }
-    if health.hub.sessions() >= health.hub.settings().max_sessions {
-        return (StatusCode::SERVICE_UNAVAILABLE, "full\n");
-    }
-    (StatusCode::OK, "ok\n")
+    health.not_ready().map_or((StatusCode::OK, "ok\n"), |why| (StatusCode::SERVICE_UNAVAILABLE, why))
 }

@@ -29,7 +29,8 @@ pub async fn open_store(config: &Config) -> Result<Arc<dyn Store>, String> {
     store::open_when_there(&store_settings(config), STORE_WITHIN).await.map_err(|error| error.to_string())
 }
 
-fn store_settings(config: &Config) -> StoreSettings {
+/// Which store it is.
+pub fn store_settings(config: &Config) -> StoreSettings {
     let keeping = &config.settings.keeping;
     let server = if !keeping.database_url.is_empty() {
         PostgresServer::Url(keeping.database_url.clone())

@@ -9,7 +9,7 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
-    extract::{Request, State},
+    extract::{MatchedPath, Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, Method, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
@@ -25,6 +25,7 @@ pub use self::rate::RateCounter;
 use self::{access::Access, rate::Counted};
 use crate::{
     account::Identity,
+    measure,
     model::Language,
     page::{ErrorPages, wants_html},
     protocol::{
@@ -107,11 +108,16 @@ async fn named(State(manners): State<Manners>, mut request: Request, next: Next)
     let reader = wants_page(&request).then(|| request.headers().clone());
     let path = request.uri().path().to_owned();
     let language = client::language(request.headers(), None);
+    let route =
+        request.extensions().get::<MatchedPath>().map_or_else(|| "other".to_owned(), |at| at.as_str().to_owned());
+    let (method, began) = (request.method().clone(), std::time::Instant::now());
     let access = Access::begin(&request, &id);
     let mut response = next.run(request).instrument(access.span.clone()).await;
+    let status = response.status().as_u16();
     access.end(&response);
     let language = response.extensions().get::<Language>().copied().unwrap_or(language);
     let error = response.extensions_mut().remove::<ApiError>();
+    tell_metrics(&method, route, status, began.elapsed(), error.as_ref());
     if openai::has(&path) {
         openai::rest::errors::dress(&mut response, error);
     } else if let (Some(error), Some(headers)) = (&error, &reader) {
@@ -132,6 +138,31 @@ async fn named(State(manners): State<Manners>, mut request: Request, next: Next)
         response.headers_mut().insert(REQUEST_ID, id);
     }
     response
+}
+
+/// Tells the metrics of an answered request. `route`: its template, never its path.
+fn tell_metrics(method: &Method, route: String, status: u16, took: Duration, error: Option<&ApiError>) {
+    let method = match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PATCH => "PATCH",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    };
+    let status = match status / 100 {
+        1 => "1xx",
+        2 => "2xx",
+        3 => "3xx",
+        4 => "4xx",
+        _ => "5xx",
+    };
+    metrics::histogram!(measure::HTTP_REQUESTS, "method" => method, "route" => route, "status" => status).record(took);
+    if let Some(error) = error {
+        metrics::counter!(measure::ERRORS, "transport" => "http", "code" => error.code.name()).increment(1);
+    }
 }
 
 /// The body is replaced: neither its length nor its compression is true any more.

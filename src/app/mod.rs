@@ -1,32 +1,41 @@
 //! The top floor: configuration, the choice of engines, the router, and the commands.
 
 mod archive;
+pub mod backup;
 mod check;
 mod commands;
 pub mod config;
+mod cpu;
 mod engines;
 mod health;
+mod in_use;
 mod keeping;
+mod library;
+mod lifecycle;
 mod listen;
 mod manners;
+mod metrics;
 mod openapi;
 mod recorder;
 mod retention;
 mod router;
 mod serve;
 mod settings;
+mod systemd;
 mod telemetry;
 mod tls;
 mod watch;
 mod wyoming;
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 pub use engines::engines;
+pub use in_use::ModelsInUse;
 pub use serve::{Server, run};
 pub use tls::use_ring;
 
 use self::config::{Action, Config};
+use crate::engine::switch;
 
 /// Exit code for a configuration that cannot be used (`EX_USAGE` of sysexits.h).
 const EXIT_USAGE: u8 = 64;
@@ -37,10 +46,18 @@ pub fn main() -> ExitCode {
     let (action, config) = match Config::load() {
         Ok(loaded) => loaded,
         Err(error) => {
+            if error.is_help() {
+                println!("{error}");
+                return ExitCode::SUCCESS;
+            }
             eprintln!("{error}");
-            return ExitCode::from(if error.is_help() { 0 } else { EXIT_USAGE });
+            return ExitCode::from(EXIT_USAGE);
         }
     };
+    if let Some(lacking) = cpu::lacking() {
+        eprintln!("error: {lacking}");
+        return ExitCode::FAILURE;
+    }
     tls::use_ring();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("aigolos-net").build() {
         Ok(runtime) => runtime,
@@ -63,13 +80,20 @@ pub fn main() -> ExitCode {
             Action::Config => commands::print_config(&config),
             Action::Transcribe { file, words } => commands::transcribe(&config, &file, words).await,
             Action::User { action } => commands::user::user(&config, action).await,
+            Action::Backup { action } => commands::backup::backup(&config, action).await,
+            Action::Restore { file, force } => commands::backup::restore(&config, &file, force).await,
+            Action::Models { action } => commands::models::models(&config, action).await,
+            Action::Completions { shell } => commands::shell::completions(shell),
+            Action::Man => commands::shell::man(),
             Action::DevCert => commands::dev_cert::dev_cert(&config),
             Action::Say { text, output, voice } => commands::say(&config, &text, &output, voice).await,
         }
     });
     telemetry.finish();
     // Native threads may still be at work; nobody waits for them.
-    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    // But for those of engines that are being dropped: their libraries end with the process.
+    switch::all_dropped(Duration::from_secs(5));
     match result {
         Ok(code) => code,
         Err(error) => {

@@ -76,6 +76,12 @@ impl Journal for Recorder {
         }
     }
 
+    async fn settle(&self, within: Duration) {
+        if !self.spool.flush(within).await {
+            tracing::warn!("another server may not know the last turns yet: the database is behind");
+        }
+    }
+
     async fn recall(&self, user: UserId, conversation: ConversationId) -> Result<Option<Vec<Exchange>>, JournalAway> {
         // The spool first: what is on its way from here to there is then seen at least once.
         let spool = Arc::clone(&self.spool);

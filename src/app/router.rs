@@ -24,7 +24,9 @@ use utoipa_axum::router::OpenApiRouter;
 use super::{
     archive::Archive,
     health::{self, Health},
+    lifecycle::{self, Lifecycle},
     manners::{self, Manners},
+    metrics::Metrics,
     openapi, watch,
 };
 use crate::{
@@ -42,7 +44,7 @@ use crate::{
                 secrets::Secrets,
             },
         },
-        rest::{self, admin::Admin, admin_logs::LogLevel, work::Work},
+        rest::{self, admin_logs::LogLevel, models::Models, work::Work},
     },
 };
 
@@ -62,13 +64,17 @@ pub struct Parts {
     pub archive: Archive,
     /// Told when something about people, log-ins or keys has changed.
     pub people_changed: Arc<Notify>,
-    pub admin: Admin,
+    pub health: Health,
+    /// Whoever sends the token is told them.
+    pub metrics: Option<(Metrics, String)>,
+    pub models: Models,
     pub log: Arc<dyn LogLevel>,
     pub pages: PageSettings,
     pub work: Work,
     pub manners: Manners,
     /// Names the server answers to besides this machine's own; `None`: any.
     pub allowed_hosts: Option<Vec<String>>,
+    pub life: Lifecycle,
     pub shutdown: CancellationToken,
     pub sockets: TaskTracker,
 }
@@ -82,12 +88,15 @@ pub fn router(parts: Parts) -> Router {
         accounts,
         archive,
         people_changed,
-        admin,
+        health,
+        metrics,
+        models,
         log,
         pages,
         work,
         manners,
         allowed_hosts,
+        life,
         shutdown,
         sockets,
     } = parts;
@@ -108,9 +117,9 @@ pub fn router(parts: Parts) -> Router {
         sockets: sockets.clone(),
     };
     let (interface, description) = OpenApiRouter::with_openapi(openapi::Description::openapi())
-        .merge(health::router(Health::new(hub.clone(), archive.clone(), shutdown.clone()))) // /api/health/
+        .merge(health::router(health)) // /api/health/
         .merge(people)
-        .merge(rest::admin::router(admin)) // /api/admin/
+        .merge(rest::models::router(models)) // /api/models/
         .merge(rest::admin_logs::router(log)) // /api/admin/log-level
         .merge(rest::admin_sessions::router(hub.clone(), archive.store())) // /api/admin/sessions
         .merge(rest::conversations::router(archive.store())) // /api/conversations/
@@ -118,6 +127,7 @@ pub fn router(parts: Parts) -> Router {
         .merge(openai::realtime::secrets::router(door.clone())) // /v1/realtime/client_secrets
         .merge(rest::work::router(work)) // /api/asr/ /api/jobs/ /api/llm/ /api/tts/
         .layer(DefaultBodyLimit::max(MAX_JSON))
+        .layer(middleware::from_fn_with_state(life, lifecycle::at_work))
         .split_for_parts();
     let origins = native.origins.clone();
     let routes = Router::new()
@@ -135,7 +145,12 @@ pub fn router(parts: Parts) -> Router {
         .layer(header(header::REFERRER_POLICY, "no-referrer"))
         .layer(header(HeaderName::from_static("permissions-policy"), "microphone=(self), camera=(), geolocation=()"))
         .layer(middleware::from_fn_with_state(allowed_hosts, own_host));
-    manners.outer(known)
+    let served = manners.outer(known);
+    match metrics {
+        // Beside all of it: who watches is neither counted nor logged.
+        Some((metrics, token)) => served.merge(metrics.with_token(&token)), // GET /metrics
+        None => served,
+    }
 }
 
 /// Text and the like; not sound, which is compressed already, and not events, which must leave at once.

@@ -9,14 +9,23 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{
     EXIT_USAGE,
     archive::Archive,
+    backup,
     config::Config,
-    engines, keeping, listen,
+    engines,
+    health::Health,
+    in_use::ModelsInUse,
+    keeping, library,
+    lifecycle::Lifecycle,
+    listen,
+    metrics::{self, Metrics},
     router::{self, Parts},
+    systemd,
     telemetry::{self, ALWAYS, Control},
     tls::{self, Tls},
     wyoming,
 };
 use crate::{
+    catalogue::Chooser,
     conversation::{
         driver::DriverSettings,
         history::PromptSettings,
@@ -24,23 +33,24 @@ use crate::{
         message::{SessionOptions, TurnDetection},
         transcript::TranscriptSettings,
     },
-    engine::Engines,
+    engine::{Engines, switch::Switches},
     protocol::{
         native::routes::NativeSettings,
         openai::realtime::routes::RealtimeSettings,
-        rest::{admin::Admin, work::Work},
+        rest::{models::Models, work::Work},
     },
 };
-
-/// How long open sessions may take to say goodbye.
-const DRAIN: Duration = Duration::from_secs(10);
 
 /// A server that is up: where it listens, and its sessions.
 pub struct Server {
     pub address: SocketAddr,
     /// Where Wyoming clients connect, if they may.
     pub wyoming: Option<SocketAddr>,
+    /// Where the metrics are, if they have a port of their own.
+    pub metrics: Option<SocketAddr>,
     pub hub: Hub,
+    /// Exchanges the models in use.
+    pub models: ModelsInUse,
 }
 
 /// The `serve` command.
@@ -63,21 +73,27 @@ pub async fn serve(config: Config) -> Result<ExitCode, Box<dyn std::error::Error
             config.bind
         )
     })?;
-    run(&config, engines, listener, stop_signal(), |server| {
+    let life = Lifecycle::of_signals();
+    run_until(&config, engines, listener, life.clone(), |server| {
         // Whatever LOG_LEVEL says: whoever started it waits for this.
         if let Some(address) = server.wyoming {
             let url = format!("tcp://{address}");
             tracing::info!(target: ALWAYS, url, "Wyoming clients connect to {url}");
         }
+        if let Some(address) = server.metrics {
+            let url = format!("http://{address}/metrics");
+            tracing::info!(target: ALWAYS, url, "metrics are at {url}");
+        }
         let url = format!("{}://{}", config.scheme(), server.address);
         tracing::info!(target: ALWAYS, url, "aigolos is listening; open {url}");
+        systemd::up(server.hub.clone(), life);
     })
     .await?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Serves on `listener` until `stop` completes; `main` and the tests enter by this same door. `up` is called once,
-/// when requests are accepted.
+/// Serves on `listener` until `stop` completes and what was begun by then is finished. `up` is called once, when requests
+/// are accepted.
 ///
 /// # Errors
 /// When the store or a setting cannot be used; the text says what to do.
@@ -86,6 +102,25 @@ pub async fn run(
     engines: Engines,
     listener: TcpListener,
     stop: impl Future<Output = ()> + Send + 'static,
+    up: impl FnOnce(&Server),
+) -> io::Result<()> {
+    let life = Lifecycle::default();
+    let asked = life.clone();
+    let waiting = tokio::spawn(async move {
+        stop.await;
+        asked.drain(true);
+    });
+    let ended = run_until(config, engines, listener, life, up).await;
+    waiting.abort();
+    ended
+}
+
+/// The same for a server that `life` ends; `main` and the tests enter by this same door.
+async fn run_until(
+    config: &Config,
+    engines: Engines,
+    listener: TcpListener,
+    life: Lifecycle,
     up: impl FnOnce(&Server),
 ) -> io::Result<()> {
     tls::use_ring();
@@ -104,8 +139,12 @@ pub async fn run(
         );
     }
     let (stopping, sockets) = (CancellationToken::new(), TaskTracker::new());
+    let _stops = stopping.clone().drop_guard(); // also where it does not come to serving
+    let (switches, engines) = Switches::before(engines);
+    let in_use = ModelsInUse::start(config, switches, stopping.clone());
     let store = keeping::open_store(config).await.map_err(io::Error::other)?;
     tracing::info!(kind = store.kind(), "the store is open");
+    backup::finish_interrupted(&config.settings.data_dir, store.as_ref()).await.map_err(io::Error::other)?;
     let archive = Archive::start(config, Arc::clone(&store)).map_err(io::Error::other)?;
     let jobs = keeping::jobs(config, Arc::clone(&store), engines.clone())?;
     let work = Work {
@@ -122,7 +161,26 @@ pub async fn run(
     let replies = work.replies.clone();
     let wyoming =
         wyoming::open(config, engines.clone(), hub_settings(config), native_settings(config).defaults).await?;
+    let library = library::open(config).map_err(io::Error::other)?;
+    let chooser: Arc<dyn Chooser> = Arc::new(in_use.clone());
+    if config.settings.library.llm_pull {
+        let fetching = library::fetch_chat_model(config.clone(), library.clone(), Arc::clone(&chooser));
+        tokio::spawn(stopping.clone().run_until_cancelled_owned(fetching));
+    }
     let hub = Hub::new(engines, hub_settings(config), archive.journal());
+    let health = Health::new(hub.clone(), archive.clone(), life.clone(), stopping.clone());
+    let metrics_door = metrics::Door::open(config).await?;
+    let sources = metrics::Sources {
+        hub: hub.clone(),
+        archive: archive.clone(),
+        jobs: jobs.clone(),
+        health: health.clone(),
+        tls: tls.clone(),
+        folders: metrics::Folders::of(config),
+    };
+    let unwatched = CancellationToken::new();
+    let metrics = Metrics::start(config, sources, unwatched.clone());
+    let metrics_token = config.settings.operating.metrics_token.clone();
     let accounts = keeping::accounts(config, store, address).map_err(io::Error::other)?;
     let router = router::router(Parts {
         hub: hub.clone(),
@@ -131,58 +189,65 @@ pub async fn run(
         accounts: accounts.clone(),
         archive: archive.clone(),
         people_changed: archive.watch_over(hub.clone()),
-        admin: Admin { hub: hub.clone(), models: config.settings.models_dir.clone().into() },
+        health,
+        metrics: metrics.clone().map(|metrics| (metrics, metrics_token)).filter(|(_, token)| !token.is_empty()),
+        models: Models {
+            library: library.clone(),
+            chooser: Arc::clone(&chooser),
+            hub: hub.clone(),
+            shutdown: stopping.clone(),
+        },
         log: Arc::new(Control::of(config)),
         work,
         manners: keeping::manners(config).map_err(io::Error::other)?,
         pages: keeping::pages(config),
         allowed_hosts: allowed_hosts(config),
+        life: life.clone(),
         shutdown: stopping.clone(),
         sockets: sockets.clone(),
     });
-    up(&Server { address, wyoming: wyoming.as_ref().map(|door| door.address), hub: hub.clone() });
+    up(&Server {
+        address,
+        wyoming: wyoming.as_ref().map(|door| door.address),
+        metrics: metrics_door.as_ref().map(|door| door.address),
+        hub: hub.clone(),
+        models: in_use,
+    });
 
-    let serving_wyoming = wyoming.map(|door| tokio::spawn(door.serve(stopping.clone(), DRAIN)));
-    let (told, drained) = (stopping.clone(), hub.clone());
-    let shutdown = async move {
-        stop.await;
-        tracing::info!(sessions = drained.sessions(), "stopping");
+    let serving_metrics =
+        metrics_door.zip(metrics).map(|(door, metrics)| tokio::spawn(door.serve(metrics, unwatched.clone())));
+    let doors = TaskTracker::new();
+    if let Some(door) = wyoming {
+        doors.spawn(door.serve(life.refusing().clone(), stopping.clone(), life.cut_within()));
+    }
+    let shutdown = async {
+        let operating = &config.settings.operating;
+        let seconds = |seconds: u32| Duration::from_secs(u64::from(seconds));
+        let (notice, drain) = (seconds(operating.drain_notice_seconds), seconds(operating.drain_seconds));
         // Sessions first, so that each tells its client why; then the sockets that carry them.
-        if tokio::time::timeout(DRAIN, drained.shut_down()).await.is_err() {
-            tracing::warn!("some sessions did not end in time");
-        }
-        told.cancel();
+        library.close();
+        life.see_out(&hub, &doors, notice, drain).await;
+        stopping.cancel();
     };
     listen::serve(listener, tls, router, shutdown).await;
-    if let Some(serving) = serving_wyoming {
-        let _ = serving.await; // a panic was told already
-    }
+    let within = || life.cut_within();
+    let _ = tokio::time::timeout(within(), doors.wait()).await;
     // Upgraded sockets are not waited for there.
     sockets.close();
-    let _ = tokio::time::timeout(DRAIN, sockets.wait()).await;
+    let _ = tokio::time::timeout(within(), sockets.wait()).await;
     replies.close();
-    let _ = tokio::time::timeout(DRAIN, replies.wait()).await;
-    if tokio::time::timeout(DRAIN, jobs.shut_down()).await.is_err() {
+    let _ = tokio::time::timeout(within(), replies.wait()).await;
+    if tokio::time::timeout(within(), jobs.shut_down()).await.is_err() {
         tracing::warn!("some jobs did not stop in time");
     }
-    accounts.close(DRAIN).await;
+    accounts.close(within()).await;
     archive.finish().await;
-    Ok(())
-}
-
-async fn stop_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = match signal(SignalKind::terminate()) {
-        Ok(terminate) => terminate,
-        Err(error) => {
-            tracing::warn!(%error, "SIGTERM cannot be listened for");
-            return std::future::pending().await;
-        }
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
+    // The last to go: who watches sees the end.
+    unwatched.cancel();
+    if let Some(serving) = serving_metrics {
+        let _ = serving.await; // a panic was told already
     }
+    Ok(())
 }
 
 fn hub_settings(config: &Config) -> HubSettings {

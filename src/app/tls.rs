@@ -19,7 +19,7 @@ use tokio_rustls::{
     },
 };
 
-use super::config::Config;
+use super::{config::Config, metrics};
 
 /// How often the files are looked at; what renews certificates does so weeks before the old one ends.
 const LOOK_EVERY: Duration = Duration::from_mins(1);
@@ -70,6 +70,12 @@ impl Tls {
 
     pub fn acceptor(&self) -> &TlsAcceptor {
         &self.acceptor
+    }
+
+    /// When the certificate in use ends, in seconds since 1970, if that can be told.
+    pub fn ends_at(&self) -> Option<i64> {
+        let current = self.certificate.current.read().unwrap_or_else(PoisonError::into_inner);
+        metrics::ends_at(current.cert.first()?)
     }
 
     /// Looks at the files every minute, for ever.
@@ -198,7 +204,7 @@ mod tests {
         let then = SystemTime::now() - Duration::from_hours(1);
         put(folder.path(), &first, then);
         let tls = open(folder.path()).expect("files that belong together");
-        assert!(is_shown(&tls, &first).await);
+        assert!(is_shown(&tls, &first).await && tls.ends_at().is_some());
         // Time jumps to whatever is waited for.
 
         let renewing = tls.clone();

@@ -82,16 +82,16 @@ pub async fn open(
 }
 
 impl Door {
-    /// Serves until `stop`, then takes at most about `drain` to end.
-    pub async fn serve(self, stop: CancellationToken, drain: Duration) {
+    /// Serves until `leave` and the end of what was begun, or until `stop`, and then takes at most about `drain` to end.
+    pub async fn serve(self, leave: CancellationToken, stop: CancellationToken, drain: Duration) {
         let Self { listener, wyoming, announcement, .. } = self;
         let goodbye = async {
-            stop.cancelled().await;
+            leave.cancelled().await;
             if let Some(announcement) = announcement {
                 announcement.end().await;
             }
         };
-        tokio::join!(serve(listener, wyoming, stop.cancelled(), drain), goodbye);
+        tokio::join!(serve(listener, wyoming, leave.clone(), stop, drain), goodbye);
     }
 }
 

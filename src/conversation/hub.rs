@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     engine::Engines,
+    measure,
     model::{ConversationId, SessionId, UnixMs, UserId},
 };
 
@@ -59,6 +60,19 @@ pub enum Refused {
     ShuttingDown,
 }
 
+impl Refused {
+    /// Counts it.
+    fn told(self) -> Self {
+        let reason = match self {
+            Self::Full { .. } => "full",
+            Self::UnknownSession => "unknown_session",
+            Self::ShuttingDown => "shutting_down",
+        };
+        metrics::counter!(measure::SESSIONS_REFUSED, "reason" => reason).increment(1);
+        self
+    }
+}
+
 /// The session ended while a command was on its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SessionGone;
@@ -89,6 +103,8 @@ struct Inner {
     journal: Arc<dyn Journal>,
     sessions: Mutex<HashMap<SessionId, Arc<Session>>>,
     tasks: TaskTracker,
+    /// Cancelled: no new sessions, and those that are end when what was begun is finished.
+    leave: CancellationToken,
     shutdown: CancellationToken,
 }
 
@@ -113,6 +129,7 @@ impl Hub {
                 journal,
                 sessions: Mutex::default(),
                 tasks: TaskTracker::new(),
+                leave: CancellationToken::new(),
                 shutdown: CancellationToken::new(),
             }),
         }
@@ -131,12 +148,9 @@ impl Hub {
     ) -> Result<Attachment, Refused> {
         let inner = &self.inner;
         if let Some(full) = self.full(&lock(&inner.sessions)) {
-            return Err(full); // at once, whatever the journal is doing
+            return Err(full.told()); // at once, whatever the journal is doing
         }
         let (conversation, earlier) = self.recall(owner.user, conversation).await;
-        if inner.shutdown.is_cancelled() {
-            return Err(Refused::ShuttingDown);
-        }
         let id = SessionId::fresh();
         let (commands, inbox) = mpsc::channel(COMMANDS);
         let session = Arc::new(Session {
@@ -146,10 +160,11 @@ impl Hub {
             options: Mutex::new(options.clone()),
             commands,
             outbox: Arc::default(),
-            stop: Stop::under(&inner.shutdown),
+            stop: Stop::under(&inner.shutdown, &inner.leave),
         });
         let attachment = Attachment::new(id, Arc::clone(&session), false, None);
-        self.admit(id, &session)?;
+        self.admit(id, &session).map_err(Refused::told)?;
+        metrics::counter!(measure::SESSIONS_STARTED).increment(1);
         if let Err(error) = &earlier {
             tracing::warn!(session.id = %id, conversation.id = %conversation, %error, "begins without memory");
             session.outbox.push(Event::Progress { task: "history.load", stage: "away".into(), fraction: None });
@@ -182,7 +197,8 @@ impl Hub {
     /// [`Refused::UnknownSession`] when `user` has none by that id any more.
     pub fn resume(&self, user: UserId, id: SessionId, last_seq: u64) -> Result<Attachment, Refused> {
         let session = lock(&self.inner.sessions).get(&id).filter(|session| session.owner.user == user).cloned();
-        let session = session.ok_or(Refused::UnknownSession)?;
+        let session = session.ok_or_else(|| Refused::UnknownSession.told())?;
+        metrics::counter!(measure::SESSIONS_RESUMED).increment(1);
         tracing::info!(session.id = %id, "session resumed");
         Ok(Attachment::new(id, session, true, Some(last_seq)))
     }
@@ -242,6 +258,20 @@ impl Hub {
         theirs.len()
     }
 
+    /// Takes no new session from now on and lets each that is finish what was begun; waits until all are gone, however
+    /// long that takes. Their clients are told [`CloseReason::Restart`].
+    pub async fn leave(&self) {
+        self.inner.leave.cancel();
+        self.inner.tasks.close();
+        self.inner.tasks.wait().await;
+    }
+
+    /// Whether no new session is taken any more.
+    #[must_use]
+    pub fn leaving(&self) -> bool {
+        self.inner.leave.is_cancelled() || self.inner.shutdown.is_cancelled()
+    }
+
     /// Ends every session with a reason its client is told, and waits until all are gone.
     pub async fn shut_down(&self) {
         self.inner.shutdown.cancel();
@@ -267,8 +297,8 @@ impl Hub {
 
     /// Why nobody can be admitted now.
     fn full(&self, sessions: &HashMap<SessionId, Arc<Session>>) -> Option<Refused> {
-        let Inner { settings, shutdown, .. } = &*self.inner;
-        if shutdown.is_cancelled() {
+        let settings = &self.inner.settings;
+        if self.leaving() {
             return Some(Refused::ShuttingDown);
         }
         let full = sessions.len() >= settings.max_sessions

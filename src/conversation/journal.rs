@@ -109,6 +109,11 @@ pub trait Journal: Send + Sync + 'static {
     /// Keeps the sound of one side of a turn that was recorded; may be dropped where there is too much of it.
     fn keep(&self, sound: Sound);
 
+    /// Waits, `within` at most, until what was told before can be recalled by another server that shares the database.
+    async fn settle(&self, within: Duration) {
+        let _ = within;
+    }
+
     /// What a chat model is reminded of when `user` goes on with a conversation, oldest first, the newest turns if
     /// there are many. `None`: there is no such conversation, or it is another's.
     ///

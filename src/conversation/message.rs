@@ -347,7 +347,10 @@ pub enum CloseReason {
     ClientEnded,
     Idle,
     SlowReader,
+    /// The server stops at once.
     Shutdown,
+    /// The server is being stopped and what was begun is finished: the conversation goes on elsewhere, or here later.
+    Restart,
     /// The socket went away and nobody resumed in time.
     Abandoned,
     /// The operator ended it, or its owner may no longer come in.
@@ -363,6 +366,7 @@ impl CloseReason {
             Self::Idle => "idle",
             Self::SlowReader => "slow_reader",
             Self::Shutdown => "shutting_down",
+            Self::Restart => "restart",
             Self::Abandoned => "abandoned",
             Self::Revoked => "revoked",
         }

@@ -12,6 +12,7 @@ use std::{
 use tokio::sync::Notify;
 
 use super::message::Event;
+use crate::measure;
 
 /// Events kept for a resume. Full: the oldest reply sound goes first, then partials, then text; finals last.
 pub const MAX_EVENTS: usize = 1_000;
@@ -211,7 +212,13 @@ impl Inner {
 
     fn remove_first(&mut self, which: impl Fn(&Event) -> bool) -> bool {
         let Some(at) = self.entries.iter().position(|entry| which(&entry.event)) else { return false };
-        if let Some(Entry { event: Event::ReplyAudio { audio, .. }, .. }) = self.entries.remove(at) {
+        let removed = self.entries.remove(at);
+        if at >= self.cursor {
+            let sound = matches!(removed, Some(Entry { event: Event::ReplyAudio { .. }, .. }));
+            let what = if sound { "audio" } else { "event" };
+            metrics::counter!(measure::OUTBOX_DROPPED, "what" => what).increment(1);
+        }
+        if let Some(Entry { event: Event::ReplyAudio { audio, .. }, .. }) = removed {
             self.audio_bytes -= audio.samples.len() * 2;
             self.unsent_audio -= usize::from(at >= self.cursor);
         }

@@ -184,6 +184,12 @@ impl Segmenter {
         self.segment.get_or_insert_default();
     }
 
+    /// Whether there was a voice just now, too short yet to be a segment.
+    #[must_use]
+    pub fn suspects(&self) -> bool {
+        self.segment.is_none() && self.voiced.iter().any(Option::is_some)
+    }
+
     /// Audio heard so far, in ms.
     #[must_use]
     pub const fn clock_ms(&self) -> u64 {

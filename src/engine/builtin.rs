@@ -21,7 +21,9 @@ use tokio::sync::mpsc;
 use tracing::Instrument;
 
 use self::{timer::Starts, words::Heard};
-use super::{ChatDelta, ChatModel, ChatRequest, ChatStream, EngineError, EngineInfo, StopCause, calls};
+use super::{
+    ChatDelta, ChatModel, ChatRequest, ChatStream, EngineError, EngineInfo, StopCause, calls, meter::ChatMeter,
+};
 use crate::model::Role;
 
 /// Words on their way to the listener; when full, the assistant waits.
@@ -103,6 +105,7 @@ impl ChatModel for Assistant {
             engine: "builtin".into(),
             model: "assistant".into(),
             demo: true,
+            loaded: true,
             hint: Some(self.hint.clone()),
             languages: vec!["en".into()],
         }
@@ -130,11 +133,18 @@ impl ChatModel for Assistant {
         let prompt: usize = request.messages.iter().map(|message| message.content.split_whitespace().count()).sum();
         let (prompt_tokens, reply_tokens) = (u32::try_from(prompt).ok(), u32::try_from(deltas.len()).ok());
         deltas.push(ChatDelta::Done { prompt_tokens, reply_tokens, stop });
+        let mut meter = ChatMeter::new("builtin");
         let telling = async move {
+            let done = deltas.pop();
             for delta in deltas {
+                meter.told();
                 if out.send(Ok(delta)).await.is_err() {
                     return;
                 }
+            }
+            if let Some(done) = done.map(Ok) {
+                meter.ended(&done);
+                let _ = out.send(done).await;
             }
         };
         tokio::spawn(telling.in_current_span());

@@ -5,16 +5,42 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What a model does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ModelKind {
     /// Speech to text: Whisper in ggml form.
     Asr,
+    /// Text to text: a chat model, served by Ollama.
+    Llm,
     /// Text to speech: a Piper voice.
     Tts,
+}
+
+impl ModelKind {
+    pub const ALL: [Self; 3] = [Self::Asr, Self::Llm, Self::Tts];
+
+    /// Its name on every wire.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Asr => "asr",
+            Self::Llm => "llm",
+            Self::Tts => "tts",
+        }
+    }
+
+    /// The setting that names the model in use.
+    #[must_use]
+    pub const fn setting(self) -> &'static str {
+        match self {
+            Self::Asr => "ASR_MODEL_NAME",
+            Self::Llm => "LLM_MODEL_NAME",
+            Self::Tts => "TTS_VOICE",
+        }
+    }
 }
 
 /// A model file.
@@ -24,6 +50,15 @@ pub struct ModelFile {
     /// The name it is asked for by: `base.en` for `ggml-base.en.bin`, a voice's file name without `.onnx`.
     pub name: String,
     pub bytes: u64,
+    /// The file itself; a voice's description lies beside it.
+    #[serde(skip)]
+    pub path: PathBuf,
+}
+
+/// The description that belongs to a voice's `.onnx`.
+#[must_use]
+pub fn description(onnx: &Path) -> PathBuf {
+    onnx.with_extension("onnx.json")
 }
 
 /// The models in `folder`, Whisper's first, each kind by name. What cannot be read is left out.
@@ -32,7 +67,7 @@ pub fn files(folder: &Path) -> Vec<ModelFile> {
     let file = |kind, path: &Path, prefix: &str| {
         let name = path.file_stem()?.to_str()?;
         let name = name.strip_prefix(prefix).unwrap_or(name).to_owned();
-        Some(ModelFile { kind, name, bytes: fs::metadata(path).ok()?.len() })
+        Some(ModelFile { kind, name, bytes: fs::metadata(path).ok()?.len(), path: path.to_owned() })
     };
     let whisper = ggml_files(folder).into_iter().filter_map(|path| file(ModelKind::Asr, &path, "ggml-"));
     let voices = onnx_files(&folder.join("piper"), 2).into_iter().filter_map(|path| file(ModelKind::Tts, &path, ""));
@@ -63,7 +98,8 @@ fn onnx_files(folder: &Path, depth: u32) -> Vec<PathBuf> {
             true => Vec::new(),
             false => vec![path],
         })
-        .filter(|path| path.extension().is_some_and(|extension| extension == "onnx"))
+        // Without its description a voice is half of one.
+        .filter(|path| path.extension().is_some_and(|extension| extension == "onnx") && description(path).is_file())
         .collect();
     files.sort();
     files
@@ -84,13 +120,21 @@ mod tests {
         put("ggml-base.en.bin", 3);
         put("piper/ru/ru_RU-irina-medium.onnx", 5);
         put("piper/ru/ru_RU-irina-medium.onnx.json", 7);
+        put("piper/half-of-one.onnx", 5);
+        put(".partial/ggml-tiny.bin.part", 5);
         put("notes.txt", 9);
         let listed = files(folder.path());
+        let at = |name: &str| folder.path().join(name);
         assert_eq!(
             listed,
             [
-                ModelFile { kind: ModelKind::Asr, name: "base.en".into(), bytes: 3 },
-                ModelFile { kind: ModelKind::Tts, name: "ru_RU-irina-medium".into(), bytes: 5 },
+                ModelFile { kind: ModelKind::Asr, name: "base.en".into(), bytes: 3, path: at("ggml-base.en.bin") },
+                ModelFile {
+                    kind: ModelKind::Tts,
+                    name: "ru_RU-irina-medium".into(),
+                    bytes: 5,
+                    path: at("piper/ru/ru_RU-irina-medium.onnx"),
+                },
             ]
         );
         assert_eq!(files(Path::new("/nowhere/at/all")), []);

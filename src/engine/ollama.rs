@@ -191,6 +191,7 @@ impl ChatModel for Ollama {
             engine: "ollama".into(),
             model: self.0.settings.model.clone(),
             demo: false,
+            loaded: true,
             hint: self.0.last().problem.clone(),
             languages: Vec::new(),
         }

@@ -117,6 +117,7 @@ impl ChatModel for OpenAiChat {
             engine: "openai".into(),
             model: self.0.settings.model.clone(),
             demo: false,
+            loaded: true,
             hint: self.0.problem.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             languages: Vec::new(),
         }

@@ -12,6 +12,7 @@ use super::{
     calls::{Calls, Piece},
     chat::ChatSettingsError,
     lines::{Lines, TooLong},
+    meter::ChatMeter,
     thinking::Thoughts,
 };
 
@@ -147,12 +148,14 @@ pub(super) fn shown(url: &Url) -> String {
 /// Starts a reply; must be called within a tokio runtime. Dropping the stream ends the HTTP request.
 pub(super) fn start<D: Dialect>(dialect: Arc<D>, patience: Patience, chat: ChatRequest) -> ChatStream {
     let (listener, stream) = mpsc::channel(STREAM_CAPACITY);
+    let mut meter = ChatMeter::new(D::ENGINE);
     let replying = async move {
         tokio::select! {
             biased;
             // Dropping the reply's future drops the response and with it the connection.
             () = listener.closed() => {}
-            outcome = reply(&*dialect, patience, &chat, &listener) => {
+            outcome = reply(&*dialect, patience, &chat, &listener, &mut meter) => {
+                meter.ended(&outcome);
                 dialect.ended(outcome.as_ref().map(|_| ()));
                 if let Err(error) = &outcome {
                     // In the server's own words, which may quote what was said.
@@ -175,10 +178,11 @@ async fn reply<D: Dialect>(
     patience: Patience,
     chat: &ChatRequest,
     to: &Listener,
+    meter: &mut ChatMeter,
 ) -> Result<ChatDelta, EngineError> {
     let mut pauses = PAUSES.iter();
     loop {
-        let mut sent = Sent { to, any: false, text: false };
+        let mut sent = Sent { to, any: false, text: false, meter: &mut *meter };
         match attempt(d, patience, chat, &mut sent).await {
             Ok(done) => return Ok(done),
             Err(Refusal { error, again }) => match pauses.next().filter(|_| again && !sent.any) {
@@ -266,6 +270,7 @@ struct Sent<'l> {
     to: &'l Listener,
     any: bool,
     text: bool,
+    meter: &'l mut ChatMeter,
 }
 
 impl Sent<'_> {
@@ -286,6 +291,7 @@ impl Sent<'_> {
 
     async fn delta(&mut self, delta: ChatDelta) {
         self.any = true;
+        self.meter.told();
         // A listener who left is noticed by `start`.
         let _ = self.to.send(Ok(delta)).await;
     }

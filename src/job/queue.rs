@@ -33,6 +33,11 @@ impl Queue {
         job
     }
 
+    /// How many wait.
+    pub fn len(&self) -> usize {
+        self.waiting.values().map(VecDeque::len).sum()
+    }
+
     /// Takes one job out; whether it was there.
     pub fn remove(&mut self, user: UserId, job: JobId) -> bool {
         let Some(jobs) = self.waiting.get_mut(&user) else { return false };

@@ -28,6 +28,7 @@ use super::{
 };
 use crate::{
     engine::Engines,
+    measure,
     model::{JobId, TRACE_ROOT, UnixMs, UserId},
     store::{JobEvent, JobRecord, JobState, Store, StoreError},
 };
@@ -131,6 +132,14 @@ impl Jobs {
             jobs.0.tasks.spawn(jobs.clone().work());
         }
         Ok(jobs)
+    }
+
+    /// How many wait, and how many are being done (or written down).
+    #[must_use]
+    pub fn counts(&self) -> (usize, usize) {
+        let state = self.state();
+        let queued = state.queue.len();
+        (queued, state.live.len().saturating_sub(queued))
     }
 
     /// The largest recording, in bytes.
@@ -380,6 +389,12 @@ impl Jobs {
             () = stopping.cancelled() => return,
         }
         tracing::info!(job.id = %live.id, user.id = %live.user, outcome = state.name(), "a job ended");
+        let ended = match state {
+            JobState::Done => "done",
+            JobState::Cancelled => "cancelled",
+            JobState::Failed | JobState::Queued | JobState::Running => "failed",
+        };
+        metrics::counter!(measure::JOBS_ENDED, "state" => ended).increment(1);
         self.state().live.remove(&live.id);
         live.close();
     }

@@ -2,6 +2,7 @@
 //! WebSocket error events. Every floor below has its own error type; here they become a [`Code`] with a hint.
 
 mod account;
+mod models;
 mod russian;
 
 use axum::{
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     conversation::hub::Refused,
     engine::EngineError,
+    measure,
     model::{Language, TurnId},
     store::StoreError,
 };
@@ -114,9 +116,10 @@ impl ApiError {
         self
     }
 
-    /// The event that tells it on a WebSocket.
+    /// The event that tells it on a WebSocket; counted.
     #[must_use]
     pub fn event(self, seq: u64) -> ErrorEvent {
+        metrics::counter!(measure::ERRORS, "transport" => "native", "code" => self.code.name()).increment(1);
         ErrorEvent {
             seq,
             code: self.code,
@@ -205,7 +208,7 @@ impl From<Refused> for ApiError {
 impl ApiError {
     #[must_use]
     pub fn shutting_down() -> Self {
-        Self::new(Code::ShuttingDown, "the server is stopping", "connect again in a moment")
+        Self::new(Code::ShuttingDown, "the server is stopping", "connect again after retry_after_ms").retry_after(2_000)
     }
 
     #[must_use]

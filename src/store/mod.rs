@@ -4,8 +4,10 @@
 //! Ids and moments come from the caller, so writing the same thing twice is writing it once. Everything that belongs to
 //! somebody is asked for with its owner: what is another's is not found.
 
+pub mod copy;
 mod error;
 mod jobs;
+mod meter;
 mod open;
 mod people;
 mod postgres;
@@ -16,6 +18,7 @@ mod talks;
 mod words;
 
 use async_trait::async_trait;
+use uuid::Uuid;
 
 pub use self::{
     error::StoreError,
@@ -37,4 +40,7 @@ pub trait Store: People + Talks + Jobs + Send + Sync {
 
     /// Whether the database answers, within a second or so.
     async fn ping(&self) -> Result<(), StoreError>;
+
+    /// Whether what it holds came from the restore of this name ([`copy::replace_all`]).
+    async fn was_restored(&self, restore: Uuid) -> Result<bool, StoreError>;
 }

@@ -24,7 +24,7 @@
  *   limits: {max_message_bytes: number, max_text_chars: number, idle_timeout_ms: number, resume_window_ms: number,
  *   audio_ahead_ms: number}}} SessionReady
  * @typedef {{type: 'session.updated', seq: number, language?: string | null, voice?: string | null}} SessionUpdated
- * @typedef {{type: 'session.closed', seq: number, session_id: string, reason: string}} SessionClosed
+ * @typedef {{type: 'session.closed', seq: number, session_id: string, reason: string, conversation_id?: string, retry_after_ms?: number}} SessionClosed
  * @typedef {{type: 'speech.started' | 'speech.stopped', seq: number, turn: number, at_ms: number}} Speech
  * @typedef {{type: 'transcript.partial', seq: number, turn: number, stable: string, unstable: string}} Partial_
  * @typedef {{type: 'transcript.final', seq: number, turn: number, text: string, rejected?: string}} Final

@@ -3,7 +3,7 @@
  *
  * A lost socket is opened again (exponential back-off with jitter) and the session resumed: events and audio chunks that
  * come twice are dropped here, what was said meanwhile is sent once the line is back. Where the session is gone, a new one
- * goes on with the same conversation. Turn numbers are made unique for the page's whole life, whichever session they
+ * goes on with the same conversation; so it does where the server is restarted and says so. Turn numbers are made unique for the page's whole life, whichever session they
  * come from, so that nobody above needs to know that there was more than one.
  */
 
@@ -76,6 +76,8 @@ export class Session {
     this.heldBytes = 0;
     /** @type {ClientEvent[]} */
     this.heldEvents = [];
+    /** @type {ClientEvent[]} typed, sent, and not answered yet: a server that is restarted may not have read it */
+    this.unanswered = [];
     this.refusedFor = 0;
     this.idle = false;
     /** @type {'overloaded' | 'restarting' | null} */
@@ -121,6 +123,7 @@ export class Session {
       const turn = 'turn' in event && event.turn !== undefined ? { turn: event.turn - this.turnBase } : {};
       if ('turn' in event && event.turn !== undefined && event.turn <= this.turnBase) return true; // of a session that is gone
       this.socket?.send(JSON.stringify({ ...event, ...turn }));
+      if (event.type === 'text.send') this.unanswered = [...this.unanswered, event].slice(-HELD_EVENTS);
       return true;
     }
     if (!this.wanted) return false;
@@ -153,6 +156,7 @@ export class Session {
     this.heldAudio = [];
     this.heldBytes = 0;
     this.heldEvents = [];
+    this.unanswered = [];
     this.tell({ state: 'closed', reason: 'client_ended' });
   }
 
@@ -219,7 +223,8 @@ export class Session {
       event.turn += this.turnBase;
       this.turnTop = Math.max(this.turnTop, event.turn);
     }
-    if (event.type === 'session.closed') this.over(event.reason);
+    if (event.type === 'reply.started') this.unanswered = [];
+    if (event.type === 'session.closed') this.over(event);
     this.handlers.onEvent(event);
   }
 
@@ -290,11 +295,17 @@ export class Session {
     this.handlers.onAudio(turn, header.chunk, frame, AUDIO_HEADER);
   }
 
-  /** @param {string} reason */
-  over(reason) {
+  /** @param {import('./messages.js').SessionClosed} event */
+  over({ reason, conversation_id, retry_after_ms }) {
     this.forget();
-    if (reason === 'shutdown') this.refusal = 'restarting';
+    if (reason === 'shutdown' || reason === 'restart') this.refusal = 'restarting';
     else if (reason === 'idle') this.idle = true;
+    if (reason !== 'restart') return;
+    // What was begun is finished; what it did not read any more is said to the next one.
+    this.heldEvents.unshift(...this.unanswered);
+    this.unanswered = [];
+    this.conversationId = conversation_id ?? this.conversationId;
+    this.refusedFor = retry_after_ms ?? 0;
   }
 
   /** @param {number} code */
@@ -311,7 +322,7 @@ export class Session {
     }
     if (code === 4002) this.forget();
     const was = this.link.state;
-    const cause = this.refusal ?? (code === 1013 ? 'overloaded' : code === 1001 ? 'restarting' : null);
+    const cause = this.refusal ?? (code === 1013 ? 'overloaded' : code === 1001 || code === 1012 ? 'restarting' : null);
     this.lost(cause ?? (was === 'open' || this.sessionId ? 'lost' : 'unreachable'));
   }
 

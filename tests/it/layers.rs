@@ -9,6 +9,7 @@ use std::{
 const FLOORS: &[(&str, u32)] = &[
     ("model", 1),
     ("audio", 1),
+    ("measure", 1),
     ("store", 2),
     ("engine", 2),
     ("account", 3),

@@ -98,10 +98,12 @@ async fn mistakes_are_answered_and_cost_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_stops_says_so() {
     let server = TestServer::start(&[]).await;
-    let (mut client, _) = server.session(json!({})).await;
+    let (mut client, ready) = server.session(json!({})).await;
     server.stop().await;
-    assert_eq!(client.event("session.closed").await["reason"], "shutdown");
-    assert_eq!(client.closed().await, Some(1001));
+    let closed = client.event("session.closed").await;
+    assert_eq!((&closed["reason"], &closed["conversation_id"]), (&json!("restart"), &ready["conversation_id"]));
+    assert!(closed["retry_after_ms"].as_u64().is_some_and(|ms| (500..=1_500).contains(&ms)), "{closed}");
+    assert_eq!(client.closed().await, Some(1012));
 }
 
 #[tokio::test(flavor = "multi_thread")]

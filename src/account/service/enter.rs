@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::{Accounts, Visitor};
 use crate::{
     account::{AccountError, Identity, Via, password, secret::random_token},
+    measure,
     model::UnixMs,
     store::{LoginSession, StoreError, User},
 };
@@ -39,6 +40,26 @@ impl Accounts {
         visitor: &Visitor,
     ) -> Result<LoggedIn, AccountError> {
         self.needs_accounts()?;
+        let entered = self.try_log_in(email, password, old, visitor).await;
+        let outcome = match &entered {
+            Ok(_) => "ok",
+            Err(AccountError::WrongCredentials) => "wrong",
+            Err(AccountError::Throttled { .. }) => "throttled",
+            Err(AccountError::NotVerified) => "not_verified",
+            Err(AccountError::Refused { .. }) => "refused",
+            Err(_) => "failed",
+        };
+        metrics::counter!(measure::LOGINS, "outcome" => outcome).increment(1);
+        entered
+    }
+
+    async fn try_log_in(
+        &self,
+        email: &str,
+        password: &str,
+        old: Option<&str>,
+        visitor: &Visitor,
+    ) -> Result<LoggedIn, AccountError> {
         // What is no address has no account; it is counted and worked on all the same.
         let email =
             password::email(email).unwrap_or_else(|_| email.chars().filter(|c| !c.is_control()).take(254).collect());

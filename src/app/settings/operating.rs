@@ -5,7 +5,7 @@ use clap::Args;
 /// Metrics, stopping, backups, and what browsers are told about TLS.
 #[derive(Debug, Clone, Args)]
 pub struct Operating {
-    /// Address and port of its own for Prometheus' `/metrics` (`127.0.0.1:9090`); empty: none
+    /// Address and port of its own for Prometheus' `/metrics` (`127.0.0.1:9464`); empty: none
     #[arg(long, env = "METRICS_BIND", default_value = "", global = true, help_heading = "Operation")]
     pub metrics_bind: String,
     /// With this, `/metrics` is also on BIND, for whoever sends it as bearer token; empty: not there

@@ -6,7 +6,8 @@ use std::{
 };
 
 use super::{
-    Driver, TurnClock,
+    Driver, Speech, TurnClock, meter,
+    options::segment_settings,
     run::{Which, Words},
     told::How,
 };
@@ -19,6 +20,7 @@ use crate::{
         turn::Input,
     },
     engine::{ChatRequest, EngineError},
+    measure,
     model::{Timings, TurnId},
 };
 
@@ -30,10 +32,15 @@ use super::run::ReplyRun;
 const WORTH_TELLING: Duration = Duration::from_millis(700);
 
 impl Driver {
-    /// Loads the chat model before the first answer needs it, and says so where that takes a while or fails.
+    /// Loads the chat model before the first answer needs it, and says so where that takes a while or fails. Ears and voice
+    /// come back into memory if they have left it, while the person takes a breath.
     pub(super) fn warm_up(&self) {
+        self.engines.recognizer.wake();
         if self.options.mode != Mode::Converse {
             return;
+        }
+        if self.options.speak {
+            self.engines.speech.wake();
         }
         let (mut warming, outbox) = (self.engines.chat.warm_up(), Arc::clone(&self.outbox));
         let loading = async move {
@@ -127,6 +134,7 @@ impl Driver {
 
     /// The reply is one from here on: for the client, and for what is remembered.
     pub(super) fn begun(&mut self, turn: TurnId, tag: Option<u64>) {
+        self.leave.owed(false);
         self.history.reply_begins(turn);
         let playing = self.told.playing(turn);
         self.reply.iter_mut().for_each(|reply| reply.span = playing.clone());
@@ -164,6 +172,7 @@ impl Driver {
                 }
                 Step::Audio { chunk, audio } => {
                     reply.sounded(&audio, keeps);
+                    measure::SENT.add(audio.duration());
                     self.outbox.push(Event::ReplyAudio { turn, chunk, audio });
                 }
                 Step::Call { call, id, name } => {
@@ -213,11 +222,13 @@ impl Driver {
     fn reply_done(&mut self, which: Which) {
         let Some(reply) = self.take_run(which) else { return };
         let timings = self.timings(&reply);
+        meter::reply_ended(&timings, None);
         let turn = reply.turn;
         let text = reply.text.trim().to_owned();
         let reply::Stopped { cause: stop, prompt_tokens, reply_tokens } = reply.stopped;
         self.told.answered(turn, How::Done, &text, reply.calls.len(), &timings);
         if which == Which::Main {
+            self.leave.owed(!reply.calls.is_empty());
             self.history.replied(turn, text.clone());
             self.history.called(turn, &reply.calls);
             self.quiet_from = Some(reply.playout.plays_until().unwrap_or_else(Instant::now).max(Instant::now()));
@@ -233,6 +244,12 @@ impl Driver {
     }
 
     pub(super) fn pause(&mut self, turn: TurnId) {
+        if let Some(start_ms) = self.open.as_ref().map(Speech::start_ms) {
+            // The segment began with what came before the voice.
+            let voice = start_ms + u64::from(segment_settings(&self.settings, &self.options).prefix_ms);
+            let after = Duration::from_millis(self.clock_ms().saturating_sub(voice));
+            metrics::histogram!(measure::INTERRUPTION_REACTION).record(after);
+        }
         if let Some(reply) = self.reply.as_mut().filter(|reply| reply.turn == turn) {
             reply.playout.pause(Instant::now());
             self.outbox.push(Event::ReplyPaused { turn });
@@ -242,6 +259,7 @@ impl Driver {
     pub(super) fn resume(&mut self, turn: TurnId) {
         if let Some(reply) = self.reply.as_mut().filter(|reply| reply.turn == turn) {
             reply.playout.resume(Instant::now());
+            metrics::counter!(measure::INTERRUPTIONS, "outcome" => "resumed").increment(1);
             self.outbox.push(Event::ReplyResumed { turn });
         }
     }
@@ -254,6 +272,7 @@ impl Driver {
         self.history.cut_to_heard(turn, &heard);
         self.quiet_from = Some(Instant::now());
         let timings = self.timings(&reply);
+        meter::reply_ended(&timings, Some(reason));
         let text = reply.text.trim().to_owned();
         self.told.answered(turn, How::Stopped(reason), &text, reply.calls.len(), &timings);
         self.write_down(reply, Replied { text, heard: heard.clone(), interrupted: true, timings });
@@ -265,6 +284,7 @@ impl Driver {
         let Some(at) = self.beside.iter().position(|reply| reply.turn == turn) else { return false };
         let reply = self.beside.remove(at);
         let timings = self.timings(&reply);
+        meter::reply_ended(&timings, Some(reason));
         let heard = reply.text.trim().to_owned();
         self.told.answered(turn, How::Stopped(reason), &heard, reply.calls.len(), &timings);
         self.told.end(turn);

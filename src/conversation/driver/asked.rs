@@ -1,10 +1,7 @@
 //! What clients that keep their own books ask of the driver: entries put in and taken out, replies asked for, replies
 //! cut to what was played.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 
@@ -278,7 +275,7 @@ impl Driver {
     /// Starts a reply where nobody has spoken for as long as the session wants; else the moment to look again.
     pub(super) fn nudge(&mut self) -> Option<Instant> {
         let TurnDetection::Voice { nudge_ms: Some(after), .. } = self.options.turn_detection else { return None };
-        if self.options.mode != Mode::Converse || self.ending.is_some() || !self.turns.idle() {
+        if self.options.mode != Mode::Converse || self.ending.is_some() || self.leave.asked() || !self.turns.idle() {
             return None;
         }
         let due = self.quiet_from? + Duration::from_millis(u64::from(after));
@@ -316,7 +313,7 @@ fn joined(before: Option<&Replied>, heard: &str, now: Replied) -> Replied {
 }
 
 async fn hear(engines: Engines, pcm: Pcm, options: WholeOptions) -> Result<Transcript, EngineError> {
-    let recognizer = Arc::clone(&engines.recognizer);
+    let recognizer = engines.ears();
     let max = recognizer.max_audio();
     // Minutes of sound take a second of computing.
     let found = tokio::task::spawn_blocking(move || {

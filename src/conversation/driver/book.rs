@@ -1,6 +1,6 @@
 //! The driver's pen: which turns were told to the journal, and what they have become since.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use crate::{
     audio::{Pcm, SampleRate},
@@ -8,6 +8,7 @@ use crate::{
         journal::{Journal, MAX_SOUND, Place, Recorded, Replied, Said, Sound},
         message::Mode,
     },
+    measure,
     model::{Role, TurnId, UnixMs},
 };
 
@@ -51,12 +52,21 @@ impl Book {
         if self.has(turn) {
             return;
         }
+        if !said.text.is_empty() {
+            let input = if said.spoken.is_some() { "voice" } else { "text" };
+            metrics::counter!(measure::TURNS, "input" => input).increment(1);
+        }
         let told = Recorded { place: self.place, turn, revision: 1, mode, at: UnixMs::now(), said, reply: None };
         self.journal.record(told.clone());
         if self.turns.len() >= OPEN_TURNS {
             self.turns.pop_front();
         }
         self.turns.push_back(told);
+    }
+
+    /// Waits a moment until all that was told can be read by others.
+    pub(super) async fn settle(&self, within: Duration) {
+        self.journal.settle(within).await;
     }
 
     /// The reply of a turn has ended.

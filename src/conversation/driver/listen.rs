@@ -1,12 +1,15 @@
 //! The driver's ears: audio to segments, segments to utterances, utterances to text.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
 use tracing::Span;
 
-use super::{Driver, TurnClock, book::collect, told};
+use super::{Driver, TurnClock, book::collect, meter, told};
 use crate::{
     audio::{FRAME_MS, Mono16k, Pcm, Resampler, SampleRate, VadFrame},
     conversation::{
@@ -16,7 +19,8 @@ use crate::{
         transcript::{Decode, FinalNeed, FinalText, TranscriptSettings, Utterance},
         turn::Input,
     },
-    engine::{EngineError, RecognizeRequest, Transcript},
+    engine::{EngineError, RecognizeRequest, Recognizer, Transcript},
+    measure,
     model::{Role, Timings, TurnId},
 };
 
@@ -24,6 +28,8 @@ use crate::{
 pub(super) struct Speech {
     turn: TurnId,
     utterance: Utterance,
+    /// Hears all of it, also when another takes its place meanwhile.
+    ears: Arc<dyn Recognizer>,
     /// All of its sound, where that is kept.
     sound: Vec<i16>,
     start_ms: u64,
@@ -49,6 +55,11 @@ pub(super) struct Speech {
 }
 
 impl Speech {
+    /// Where it began on the client's audio clock, with what came before the first voice.
+    pub(super) fn start_ms(&self) -> u64 {
+        self.start_ms
+    }
+
     /// Takes the utterance's next audio.
     fn hear(&mut self, audio: &Mono16k, keep: bool) {
         self.utterance.push(audio);
@@ -70,6 +81,7 @@ pub(super) struct DecodeDone {
     generation: u64,
     /// `Some`: it was made for the final text of that revision.
     revision: Option<u32>,
+    asked: Instant,
     result: Result<Transcript, EngineError>,
 }
 
@@ -77,6 +89,7 @@ impl Driver {
     pub(super) fn audio(&mut self, pcm: &Pcm) {
         self.heard_audio |= !pcm.samples.is_empty();
         self.arrival.heard(Instant::now(), pcm.duration());
+        measure::RECEIVED.add(pcm.duration());
         let mut audio = Mono16k::default();
         if self.resampler.as_ref().is_some_and(|resampler| resampler.from() != pcm.rate) {
             audio = self.resampler.take().map(|mut old| old.finish()).unwrap_or_default();
@@ -135,7 +148,9 @@ impl Driver {
 
     fn open_speech(&mut self, turn: TurnId, start_ms: u64, audio: &Mono16k, visible: bool) {
         let now = Instant::now();
-        let settings = self.settings.transcript.clone().for_max_audio(self.engines.recognizer.max_audio());
+        let ears = self.engines.ears();
+        ears.wake();
+        let settings = self.settings.transcript.clone().for_max_audio(ears.max_audio());
         // Kept sound is played back with its words in time.
         let words = self.options.words || self.book.keeps_sound;
         let utterance = Utterance::new(TranscriptSettings { words, ..settings }, start_ms);
@@ -145,6 +160,7 @@ impl Driver {
         let mut speech = Speech {
             turn,
             utterance,
+            ears,
             sound: Vec::new(),
             start_ms,
             end_ms: start_ms + u64::from(audio.ms()),
@@ -184,8 +200,8 @@ impl Driver {
     pub(super) fn start_partial(&mut self) {
         let Some(speech) = &mut self.open else { return };
         if let Some(decode) = speech.utterance.next_partial() {
-            let (turn, cancel) = (speech.turn, speech.decodes.clone());
-            self.submit(turn, decode, None, cancel);
+            let (turn, ears, cancel) = (speech.turn, Arc::clone(&speech.ears), speech.decodes.clone());
+            self.submit(turn, &*ears, decode, None, cancel);
         }
     }
 
@@ -199,9 +215,9 @@ impl Driver {
             FinalNeed::Wait => speech.waiting = true,
             FinalNeed::Ready(text) => self.final_ready(turn, revision, text),
             FinalNeed::Decode(decodes) => {
-                let cancel = speech.finals.clone();
+                let (ears, cancel) = (Arc::clone(&speech.ears), speech.finals.clone());
                 for decode in decodes {
-                    self.submit(turn, decode, Some(revision), cancel.clone());
+                    self.submit(turn, &*ears, decode, Some(revision), cancel.clone());
                 }
             }
         }
@@ -219,7 +235,14 @@ impl Driver {
         }
     }
 
-    fn submit(&mut self, turn: TurnId, decode: Decode, revision: Option<u32>, cancel: CancellationToken) {
+    fn submit(
+        &mut self,
+        turn: TurnId,
+        ears: &dyn Recognizer,
+        decode: Decode,
+        revision: Option<u32>,
+        cancel: CancellationToken,
+    ) {
         let generation = decode.generation;
         let request = RecognizeRequest {
             session: self.id,
@@ -232,19 +255,20 @@ impl Driver {
             temperature: None,
         };
         // What the recogniser logs is logged of this turn.
-        let answer = self.told.of(turn).in_scope(|| self.engines.recognizer.submit(request));
+        let asked = Instant::now();
+        let answer = self.told.of(turn).in_scope(|| ears.submit(request));
         let work = async move {
             let result = tokio::select! {
                 () = cancel.cancelled() => Err(EngineError::Superseded),
                 answer = answer => answer.unwrap_or(Err(EngineError::Closed)),
             };
-            DecodeDone { turn, generation, revision, result }
+            DecodeDone { turn, generation, revision, asked, result }
         };
         self.decodes.push(work.boxed());
     }
 
     pub(super) fn decoded(&mut self, done: DecodeDone) {
-        let DecodeDone { turn, generation, revision, result } = done;
+        let DecodeDone { turn, generation, revision, asked, result } = done;
         let mut speeches = self.open.iter_mut().chain(&mut self.closing);
         let Some(speech) = speeches.find(|speech| speech.turn == turn) else { return };
         match (revision, result) {
@@ -256,6 +280,9 @@ impl Driver {
                 }
             }
             (None, result) => {
+                if result.is_ok() {
+                    metrics::histogram!(measure::PARTIAL_LAG).record(asked.elapsed());
+                }
                 let waiting = speech.waiting.then_some(speech.revision);
                 self.partial(turn, generation, result);
                 if let Some(revision) = waiting {
@@ -342,9 +369,12 @@ impl Driver {
         let found = speech.text.take().unwrap_or_default();
         let (start_ms, end_ms) = (speech.start_ms, speech.end_ms);
         let final_at = speech.final_at;
+        let mut final_ms = None;
         if let Some(clock) = self.clock(turn) {
-            clock.timings.final_transcript_ms = final_at.map(|at| clock.ms_at(at));
+            final_ms = final_at.map(|at| clock.ms_at(at));
+            clock.timings.final_transcript_ms = final_ms;
         }
+        meter::transcript(!text.is_empty(), found.rejected, final_ms);
         let spoken = Spoken { start_ms, end_ms, words: found.words.clone() };
         let words = if self.options.words { found.words } else { Vec::new() };
         let language = self.options.language.clone().or(found.language);

@@ -7,25 +7,30 @@ mod answer;
 mod arrival;
 mod asked;
 mod book;
+mod leave;
 mod listen;
+mod meter;
 mod options;
 mod run;
+mod stop;
 mod told;
+
+pub use self::stop::Stop;
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, OnceLock},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 
 use self::{
     arrival::Arrival,
     asked::{HeardItem, Past},
     book::Book,
+    leave::Leave,
     listen::{DecodeDone, Speech},
     options::{segment_settings, turn_settings},
     run::ReplyRun,
@@ -115,32 +120,6 @@ pub struct Beginning {
     pub outbox: Arc<Outbox>,
 }
 
-/// Ends a session from outside, with the reason its client is told.
-#[derive(Debug, Clone)]
-pub struct Stop {
-    token: CancellationToken,
-    reason: Arc<OnceLock<CloseReason>>,
-}
-
-impl Stop {
-    /// Follows `server`: when that is cancelled, the session ends with [`CloseReason::Shutdown`].
-    #[must_use]
-    pub fn under(server: &CancellationToken) -> Self {
-        Self { token: server.child_token(), reason: Arc::default() }
-    }
-
-    /// Ends the session; of several reasons the first counts.
-    pub fn stop(&self, reason: CloseReason) {
-        let _ = self.reason.set(reason);
-        self.token.cancel();
-    }
-
-    async fn stopped(&self) -> CloseReason {
-        self.token.cancelled().await;
-        self.reason.get().copied().unwrap_or(CloseReason::Shutdown)
-    }
-}
-
 /// See the module.
 pub struct Driver {
     id: SessionId,
@@ -187,6 +166,7 @@ pub struct Driver {
     /// Silence put in for a client that stopped sending, in milliseconds; not part of the client's audio clock.
     inserted_ms: u64,
     ending: Option<(Instant, CloseReason)>,
+    leave: Leave,
 }
 
 /// Turns whose clocks are kept.
@@ -229,6 +209,7 @@ impl Driver {
             last_command: now,
             inserted_ms: 0,
             ending: None,
+            leave: Leave::new(now),
             engines,
             settings,
             options,
@@ -247,11 +228,21 @@ impl Driver {
             if let Some(reason) = self.over() {
                 break reason;
             }
+            if commands.is_empty() && self.may_leave() {
+                if self.is_kept() {
+                    break CloseReason::Restart;
+                }
+                tokio::select! {
+                    () = self.keep_all() => continue,
+                    reason = stop.stopped() => break reason,
+                }
+            }
             let replying = self.reply.is_some() || !self.beside.is_empty();
             let outbox = Arc::clone(&self.outbox);
             tokio::select! {
                 biased;
                 reason = stop.stopped() => break reason,
+                () = stop.leaving(), if !self.leave.asked() => self.leave.ask(),
                 Some(done) = self.decodes.next(), if !self.decodes.is_empty() => self.decoded(done),
                 (which, made) = ReplyRun::next(&mut self.reply, &mut self.beside), if replying => self.made(which, made),
                 Some(heard) = self.hearing.next(), if !self.hearing.is_empty() => self.heard_item(heard),
@@ -273,6 +264,7 @@ impl Driver {
         while let Some(turn) = self.beside.first().map(|reply| reply.turn) {
             self.cancel_beside(turn, CancelReason::Closing);
         }
+        meter::session_ended(reason);
         tracing::info!(reason = reason.name(), turns = self.told.turns_told, "session ended");
         self.outbox.push(Event::Closed { session: self.id, reason });
     }
@@ -281,6 +273,7 @@ impl Driver {
 
     fn command(&mut self, command: Command) {
         self.last_command = Instant::now();
+        self.leave.followed(&command);
         match command {
             Command::Audio(pcm) => self.audio(&pcm),
             Command::Commit { respond } => {
@@ -336,7 +329,7 @@ impl Driver {
         self.start_partial();
         let now = Instant::now();
         let mut wake = now + Duration::from_millis(500);
-        for due in [self.nudge(), self.pump_replies()].into_iter().flatten() {
+        for due in [self.nudge(), self.pump_replies(), self.watch_leave(now)].into_iter().flatten() {
             wake = wake.min(due);
         }
         if self.open.is_some() {

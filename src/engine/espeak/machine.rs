@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 use super::voices::{self, Voice};
 use crate::{
     audio::{Pcm, SampleRate},
-    engine::EngineError,
+    engine::{EngineError, meter::SpeechMeter},
 };
 
 /// Length of a piece in milliseconds, the least espeak-ng takes: the first sound leaves after this much is made.
@@ -35,7 +35,7 @@ const QUEUE: usize = 256;
 type Out = mpsc::Sender<Result<Pcm, EngineError>>;
 
 enum Job {
-    Speak { text: String, voice: String, wpm: i32, out: Out, span: tracing::Span },
+    Speak { text: String, voice: String, wpm: i32, out: Out, meter: SpeechMeter, span: tracing::Span },
     Phonemes { text: String, voice: String, reply: SyncSender<Result<Vec<String>, EngineError>> },
 }
 
@@ -82,7 +82,8 @@ fn start(data: &Path) -> Result<Machine, EngineError> {
 impl Machine {
     pub fn speak(&self, text: String, voice: &str, wpm: i32, out: Out) -> Result<(), EngineError> {
         let voice = self.file_of(voice)?;
-        self.submit(Job::Speak { text, voice, wpm, out, span: tracing::Span::current() })
+        let (meter, span) = (SpeechMeter::new("espeak"), tracing::Span::current());
+        self.submit(Job::Speak { text, voice, wpm, out, meter, span })
     }
 
     pub fn phonemes(&self, text: String, voice: &str) -> Result<Vec<String>, EngineError> {
@@ -100,7 +101,12 @@ impl Machine {
 
     fn submit(&self, job: Job) -> Result<(), EngineError> {
         self.jobs.try_send(job).map_err(|error| match error {
-            TrySendError::Full(_) => EngineError::Overloaded { retry_after_ms: 1_000 },
+            TrySendError::Full(job) => {
+                if let Job::Speak { meter, .. } = job {
+                    meter.ended(false);
+                }
+                EngineError::Overloaded { retry_after_ms: 1_000 }
+            }
             TrySendError::Disconnected(_) => EngineError::Closed,
         })
     }
@@ -114,8 +120,9 @@ struct Owner {
 }
 
 /// Where the callback puts what espeak-ng makes.
-struct Listener {
+struct Listener<'m> {
     out: Out,
+    meter: &'m mut SpeechMeter,
     rate: SampleRate,
     pieces: usize,
 }
@@ -149,11 +156,15 @@ impl Owner {
     fn run(&mut self, queue: &Receiver<Job>) {
         for job in queue {
             match job {
-                Job::Speak { text, voice, wpm, out, span } => {
+                Job::Speak { out, .. } if out.is_closed() => {}
+                Job::Speak { text, voice, wpm, out, mut meter, span } => {
                     let _entered = span.enter();
-                    if !out.is_closed()
-                        && let Err(error) = self.speak(&text, &voice, wpm, &out)
-                    {
+                    meter.begin();
+                    let spoken = self.speak(&text, &voice, wpm, &out, &mut meter);
+                    if !out.is_closed() {
+                        meter.ended(spoken.is_ok());
+                    }
+                    if let Err(error) = spoken {
                         let _ = out.try_send(Err(error));
                     }
                 }
@@ -175,7 +186,14 @@ impl Owner {
         if self.voice.is_some() { Ok(()) } else { Err(failed(format!("its voice {voice} cannot be loaded"))) }
     }
 
-    fn speak(&mut self, text: &str, voice: &str, wpm: i32, out: &Out) -> Result<(), EngineError> {
+    fn speak(
+        &mut self,
+        text: &str,
+        voice: &str,
+        wpm: i32,
+        out: &Out,
+        meter: &mut SpeechMeter,
+    ) -> Result<(), EngineError> {
         self.set_voice(voice)?;
         let c_text = CString::new(text).map_err(|_| failed("text cannot hold a NUL character".into()))?;
         // Between sentences there is a pause; a clause goes on.
@@ -184,7 +202,7 @@ impl Owner {
         } else {
             sys::espeakENDPAUSE
         };
-        let mut listener = Listener { out: out.clone(), rate: self.rate, pieces: 0 };
+        let mut listener = Listener { out: out.clone(), meter, rate: self.rate, pieces: 0 };
         // SAFETY: `c_text` with its length and terminator, and `listener`, outlive the call: in synchronous mode
         // espeak_Synth returns after the last callback, all of which happen on this thread.
         let status = unsafe {
@@ -285,6 +303,7 @@ extern "C" fn on_sound(samples: *mut c_short, count: c_int, events: *mut sys::es
     }
     listener.pieces += 1;
     let piece = Pcm::new(listener.rate, samples.to_vec());
+    listener.meter.made(&piece);
     c_int::from(listener.out.try_send(Ok(piece)).is_err())
 }
 

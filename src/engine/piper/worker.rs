@@ -3,10 +3,12 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
         mpsc::{Receiver, RecvError, SyncSender, TrySendError, sync_channel},
     },
     thread::{self, JoinHandle},
+    time::{Duration, Instant},
 };
 
 use ort::session::{Session, builder::GraphOptimizationLevel};
@@ -15,7 +17,7 @@ use tokio::sync::mpsc;
 use super::{PiperSettings, sound, voices::Voice};
 use crate::{
     audio::Pcm,
-    engine::{EngineError, espeak::Espeak},
+    engine::{EngineError, espeak::Espeak, meter::SpeechMeter},
 };
 
 /// Pieces of one request, all of which its channel holds besides an error, so that a slow listener never holds up a
@@ -30,12 +32,15 @@ pub(super) type Out = mpsc::Sender<Result<Pcm, EngineError>>;
 pub(super) enum Job {
     /// Loads a voice before it is needed.
     Load(Voice),
+    /// Lets the voices leave memory.
+    Rest,
     Speak {
         text: String,
         voice: Voice,
         speaker: i64,
         speed: f32,
         out: Out,
+        meter: SpeechMeter,
         /// Where it was asked for.
         span: tracing::Span,
     },
@@ -46,6 +51,11 @@ struct Shared {
     queue: Mutex<Receiver<Job>>,
     /// Loaded voices that are not speaking, the one used last at the end.
     idle: Mutex<Vec<Loaded>>,
+    /// Jobs taken and not done: their voices are not among the idle ones.
+    busy: AtomicUsize,
+    /// A voice is about to be loaded before it is needed.
+    waking: AtomicBool,
+    last_use: Mutex<Instant>,
     espeak: Espeak,
     threads: usize,
     keep: usize,
@@ -68,6 +78,7 @@ pub(super) struct Workers {
     /// `None` only while being dropped.
     jobs: Option<SyncSender<Job>>,
     threads: Vec<JoinHandle<()>>,
+    shared: Arc<Shared>,
 }
 
 impl Workers {
@@ -76,12 +87,15 @@ impl Workers {
         let shared = Arc::new(Shared {
             queue: Mutex::new(queue),
             idle: Mutex::default(),
+            busy: AtomicUsize::new(0),
+            waking: AtomicBool::new(false),
+            last_use: Mutex::new(Instant::now()),
             espeak,
             threads: settings.threads.get(),
             keep: settings.loaded.get(),
             pause_ms: settings.pause_ms.min(5_000),
         });
-        let mut workers = Self { jobs: Some(jobs), threads: Vec::new() };
+        let mut workers = Self { jobs: Some(jobs), threads: Vec::new(), shared: shared.clone() };
         for number in 0..settings.workers.get() {
             let shared = shared.clone();
             let thread = thread::Builder::new()
@@ -99,10 +113,41 @@ impl Workers {
     /// [`EngineError::Overloaded`] if the queue is full.
     pub fn submit(&self, job: Job) -> Result<(), EngineError> {
         let jobs = self.jobs.as_ref().ok_or(EngineError::Closed)?;
+        self.shared.used();
         jobs.try_send(job).map_err(|error| match error {
-            TrySendError::Full(_) => EngineError::Overloaded { retry_after_ms: 1_000 },
+            TrySendError::Full(job) => {
+                if let Job::Speak { meter, .. } = job {
+                    meter.ended(false);
+                }
+                EngineError::Overloaded { retry_after_ms: 1_000 }
+            }
             TrySendError::Disconnected(_) => EngineError::Closed,
         })
+    }
+
+    /// Whether a voice is in memory.
+    pub fn loaded(&self) -> bool {
+        !self.shared.idle().is_empty() || self.shared.busy.load(Ordering::Relaxed) > 0
+    }
+
+    /// Loads `voice` if none is in memory.
+    pub fn wake(&self, voice: &Voice) {
+        self.shared.used();
+        if !self.loaded() && !self.shared.waking.swap(true, Ordering::Relaxed) {
+            // Should there be no room, the first sentence loads it.
+            if self.submit(Job::Load(voice.clone())).is_err() {
+                self.shared.waking.store(false, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Lets the voices leave memory if nothing was asked of them for `unused_for` at the time `now`; whether it does.
+    pub fn rest_unused(&self, now: Instant, unused_for: Duration) -> bool {
+        let busy = self.shared.busy.load(Ordering::Relaxed) > 0;
+        if busy || self.shared.idle().is_empty() || now.saturating_duration_since(self.shared.last_use()) < unused_for {
+            return false;
+        }
+        self.jobs.as_ref().is_some_and(|jobs| jobs.try_send(Job::Rest).is_ok())
     }
 }
 
@@ -119,20 +164,49 @@ impl Drop for Workers {
 impl Shared {
     fn run(&self) {
         while let Ok(job) = self.next() {
+            self.busy.fetch_add(1, Ordering::Relaxed);
             match job {
-                Job::Load(voice) => match guarded(|| self.take(&voice)) {
-                    Ok(loaded) => self.give_back(loaded),
-                    Err(error) => tracing::warn!(voice = voice.id, %error, "piper voice cannot be loaded"),
-                },
+                Job::Load(voice) => {
+                    match guarded(|| self.take(&voice)) {
+                        Ok(loaded) => self.give_back(loaded),
+                        Err(error) => tracing::warn!(voice = voice.id, %error, "piper voice cannot be loaded"),
+                    }
+                    self.waking.store(false, Ordering::Relaxed);
+                }
+                Job::Rest => {
+                    let unused = std::mem::take(&mut *self.idle());
+                    // Freed outside the lock: it takes a while.
+                    drop(unused);
+                }
                 Job::Speak { out, .. } if out.is_closed() => {}
-                Job::Speak { text, voice, speaker, speed, out, span } => {
+                Job::Speak { out, .. } if out.is_closed() => {}
+                Job::Speak { text, voice, speaker, speed, out, mut meter, span } => {
                     let _entered = span.enter();
-                    if let Err(error) = guarded(|| self.speak(&text, &voice, speaker, speed, &out)) {
+                    meter.begin();
+                    let spoken = guarded(|| self.speak(&text, &voice, speaker, speed, &out, &mut meter));
+                    if !out.is_closed() {
+                        meter.ended(spoken.is_ok());
+                    }
+                    if let Err(error) = spoken {
                         let _ = out.try_send(Err(error));
                     }
                 }
             }
+            self.used();
+            self.busy.fetch_sub(1, Ordering::Relaxed);
         }
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Loaded>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn last_use(&self) -> Instant {
+        *self.last_use.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn used(&self) {
+        *self.last_use.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
     /// Waits for a job. Whoever waits holds the lock, the others wait for the lock: jobs go out in order.
@@ -140,7 +214,15 @@ impl Shared {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner).recv()
     }
 
-    fn speak(&self, text: &str, voice: &Voice, speaker: i64, speed: f32, out: &Out) -> Result<(), EngineError> {
+    fn speak(
+        &self,
+        text: &str,
+        voice: &Voice,
+        speaker: i64,
+        speed: f32,
+        out: &Out,
+        meter: &mut SpeechMeter,
+    ) -> Result<(), EngineError> {
         let sentences = self.espeak.phonemes(text, &voice.phonemes)?;
         let runs = runs(&sentences);
         if runs.is_empty() {
@@ -159,7 +241,9 @@ impl Shared {
                 .map_err(|error| failed(error.to_string()))?;
             let pause = if phonemes.ends_with(['.', '?', '!']) { self.pause_ms } else { 0 };
             let samples = sound::finish(&samples, voice.rate.hz(), pause);
-            if out.try_send(Ok(Pcm::new(voice.rate, samples))).is_err() {
+            let piece = Pcm::new(voice.rate, samples);
+            meter.made(&piece);
+            if out.try_send(Ok(piece)).is_err() {
                 break;
             }
         }
@@ -168,14 +252,14 @@ impl Shared {
     }
 
     fn take(&self, voice: &Voice) -> Result<Loaded, EngineError> {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut idle = self.idle();
         let found = idle.iter().rposition(|loaded| loaded.id == voice.id).map(|at| idle.remove(at));
         drop(idle);
         found.map_or_else(|| load(voice, self.threads), Ok)
     }
 
     fn give_back(&self, loaded: Loaded) {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut idle = self.idle();
         idle.push(loaded);
         let unused = if idle.len() > self.keep { Some(idle.remove(0)) } else { None };
         drop(idle);

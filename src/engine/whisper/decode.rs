@@ -1,6 +1,11 @@
 //! One worker: a whisper.cpp state and what turns a request into a transcript with it.
 
-use std::{collections::HashMap, ffi::c_void, sync::Arc, time::Instant};
+use std::{
+    collections::HashMap,
+    ffi::c_void,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use whisper_rs::{FullParams, SamplingStrategy, WhisperState};
 
@@ -14,7 +19,11 @@ use super::{
     text::{self, Piece},
     times,
 };
-use crate::{audio::Mono16k, model::Word};
+use crate::{
+    audio::Mono16k,
+    measure::{self, realtime_factor},
+    model::Word,
+};
 
 /// The least whisper.cpp may be given: below 100 ms it answers nothing, below 160 ms its alignment ends the process.
 const LEAST_SAMPLES: usize = 16 * 400;
@@ -149,6 +158,7 @@ impl Worker for Decoder {
         };
         let rejected = guard::reason(&texts, mean_log_probability, no_speech, &settings.guard);
         let found = if facts.multilingual() { state.full_lang_id_from_state() } else { 0 };
+        tell(&request, running.queued, started.elapsed());
         Ok(Transcript {
             text: if rejected.is_some() { String::new() } else { text::join(&words) },
             words: if request.words && rejected.is_none() { timed(words, &request.audio) } else { vec![] },
@@ -160,6 +170,22 @@ impl Worker for Decoder {
             compute: started.elapsed(),
             queued: running.queued,
         })
+    }
+}
+
+/// Tells the metrics of a decode.
+fn tell(request: &RecognizeRequest, queued: Duration, compute: Duration) {
+    let priority = match request.priority {
+        Priority::Partial => "partial",
+        Priority::Final => "final",
+        Priority::Recording => "recording",
+    };
+    let sound = Duration::from_millis(request.audio.ms().into());
+    measure::RECOGNIZED.add(sound);
+    metrics::histogram!(measure::RECOGNITION_QUEUE, "priority" => priority).record(queued);
+    metrics::histogram!(measure::RECOGNITION_COMPUTE, "priority" => priority).record(compute);
+    if let Some(factor) = realtime_factor(compute, sound) {
+        metrics::histogram!(measure::RECOGNITION_FACTOR, "priority" => priority).record(factor);
     }
 }
 

@@ -51,6 +51,11 @@ impl<J, O> Queue<J, O> {
         self.finals.count + self.partials.count
     }
 
+    /// Whether nothing at all waits.
+    pub fn is_empty(&self) -> bool {
+        self.len() + self.recordings.count == 0
+    }
+
     pub fn finals(&self) -> usize {
         self.finals.count
     }

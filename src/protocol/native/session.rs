@@ -18,7 +18,7 @@ use super::{
     frames::Microphone,
     routes::NativeSettings,
     translate::{self, Format, Offer},
-    wire::{ClientEvent, Incoming, ServerEvent},
+    wire::{ClientEvent, Incoming, ServerEvent, SessionClosed},
 };
 use crate::{
     account::Identity,
@@ -27,6 +27,8 @@ use crate::{
         hub::{Attachment, Hub},
         message::CloseReason,
     },
+    measure::{self, Ongoing},
+    model::SessionId,
     protocol::{
         caller::Caller,
         error::{ApiError, Code, ErrorEvent},
@@ -50,6 +52,7 @@ pub struct Server {
 
 /// Serves `socket` of `identity` until it ends. `waiting` is given back once a session has started.
 pub async fn serve(server: Server, identity: Identity, socket: WebSocket, waiting: OwnedSemaphorePermit) {
+    let _open = Ongoing::new(metrics::gauge!(measure::CONNECTIONS, "protocol" => "native"));
     let (mut reader, mut writer) = socket::split(socket, &server.settings.socket, Some(server.settings.start_within));
     let opened = tokio::select! {
         opened = open(&server, &identity, &mut reader, &mut writer) => opened,
@@ -129,7 +132,7 @@ async fn open(
         };
         let closes = match error.code {
             Code::Overloaded => Some(close::TRY_AGAIN_LATER),
-            Code::ShuttingDown => Some(close::GOING_AWAY),
+            Code::ShuttingDown => Some(close::SERVICE_RESTART),
             _ => None,
         };
         let event = ErrorEvent { in_reply_to, ..error.event(0) };
@@ -261,6 +264,7 @@ async fn say_goodbye(server: &Server, ending: Ending, attachment: Attachment, re
             CloseReason::SlowReader => (slow_reader(), close::SLOW_READER, "slow_reader"),
             CloseReason::Revoked => (Some(ApiError::revoked()), close::REVOKED, "revoked"),
             CloseReason::Shutdown => (Some(ApiError::shutting_down()), close::GOING_AWAY, "shutting_down"),
+            CloseReason::Restart => (None, close::SERVICE_RESTART, "restart"),
         },
     };
     // `session.closed` is the last event, so an error goes before it and takes its number.
@@ -269,10 +273,15 @@ async fn say_goodbye(server: &Server, ending: Ending, attachment: Attachment, re
         (None, Ending::Over { seq, reason }) => (None, Some((seq, reason))),
         (error, _) => (error.map(|error| error.event(attachment.take_seq())), None),
     };
-    let closed = closed.map(|(seq, reason)| ServerEvent::SessionClosed {
-        seq,
-        session_id: attachment.session,
-        reason: reason.into(),
+    let closed = closed.map(|(seq, reason)| {
+        let goes_on = reason == CloseReason::Restart;
+        ServerEvent::SessionClosed(SessionClosed {
+            seq,
+            session_id: attachment.session,
+            reason: reason.into(),
+            conversation_id: goes_on.then_some(attachment.conversation),
+            retry_after_ms: goes_on.then(|| come_back_after(attachment.session)),
+        })
     });
     drop(attachment);
     for event in error.map(ServerEvent::Error).iter().chain(&closed) {
@@ -281,6 +290,12 @@ async fn say_goodbye(server: &Server, ending: Ending, attachment: Attachment, re
         }
     }
     socket::farewell(reader, writer, code, reason, GOODBYE).await;
+}
+
+/// When the client of a session that ended for a restart should connect again: not all of them at once.
+fn come_back_after(session: SessionId) -> u64 {
+    let spread = session.uuid().as_bytes().iter().fold(0_u64, |sum, byte| sum * 31 % 1_000 + u64::from(*byte));
+    500 + spread % 1_000
 }
 
 async fn write(writer: &mut Writer, event: &ServerEvent, patience: Duration) -> Result<(), WriteError> {

@@ -1,6 +1,5 @@
 //! The server's own HTTP interface, below `/api/`: each module a part of it, with its routes and their description.
 
-pub mod admin;
 pub mod admin_logs;
 pub mod admin_sessions;
 pub mod admin_users;
@@ -12,6 +11,7 @@ pub mod form;
 pub mod jobs;
 pub mod keys;
 pub mod llm;
+pub mod models;
 pub mod speaking;
 pub mod sse;
 pub mod told;

@@ -16,22 +16,28 @@ use tokio_util::sync::CancellationToken;
 use super::{
     frame::{Frame, FrameError, Frames},
     hearing::{self, Hearing},
-    serve::Wyoming,
+    serve::{Ends, Wyoming},
     speaking::Speaking,
     wire::{AudioFormat, Incoming, Outgoing, Transcribe},
 };
-use crate::conversation::hub::Refused;
+use crate::{
+    conversation::hub::Refused,
+    measure::{self, Ongoing},
+};
 
 /// A client that asks for nothing and waits for nothing is let go after this.
 const IDLE: Duration = Duration::from_mins(10);
 /// How long a client may take none of what it is sent.
 const WRITE_WITHIN: Duration = Duration::from_secs(30);
+/// How long a server that leaves waits for sound that was announced.
+const EXPECTED: Duration = Duration::from_secs(5);
 /// Read at a time.
 const READ: usize = 16 * 1024;
 
-/// Serves one client until it goes, or what it sends cannot be read, or `stop` is cancelled and what was begun has ended.
-/// `abort`: at once.
-pub async fn run(stream: TcpStream, wyoming: Arc<Wyoming>, stop: CancellationToken, abort: CancellationToken) {
+/// Serves one client until it goes, or what it sends cannot be read, or one of `ends` is cancelled and what was begun has
+/// ended. `abort`: at once.
+pub(super) async fn run(stream: TcpStream, wyoming: Arc<Wyoming>, ends: Ends, abort: CancellationToken) {
+    let _open = Ongoing::new(metrics::gauge!(measure::CONNECTIONS, "protocol" => "wyoming"));
     // Small pieces of sound must not wait for each other.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY cannot be set");
@@ -46,7 +52,8 @@ pub async fn run(stream: TcpStream, wyoming: Arc<Wyoming>, stop: CancellationTok
         hearing: None,
         next: None,
         speaking,
-        stop,
+        expected: None,
+        ends,
     };
     tokio::select! {
         ended = connection.run() => if let Err(gone) = ended {
@@ -81,7 +88,9 @@ struct Connection {
     /// Sound of the next request, which came before the transcript of the last; nothing is read until that is told.
     next: Option<Frame>,
     speaking: Speaking,
-    stop: CancellationToken,
+    /// Since when sound is expected that was announced.
+    expected: Option<Instant>,
+    ends: Ends,
 }
 
 struct Input {
@@ -110,8 +119,9 @@ impl Connection {
     async fn run(&mut self) -> Result<(), Gone> {
         let mut heard_of = Instant::now();
         loop {
-            let stopping = self.stop.is_cancelled();
-            if stopping && self.hearing.is_none() && self.speaking.idle() {
+            let (leaving, stopping) = (self.ends.leave.is_cancelled(), self.ends.stop.is_cancelled());
+            let at_rest = self.hearing.is_none() && self.speaking.idle();
+            if at_rest && (stopping || leaving && self.nothing_begun()) {
                 return Ok(());
             }
             if self.hearing.is_none()
@@ -150,7 +160,10 @@ impl Connection {
                     told.events
                 }
                 events = speaking.next() => events,
-                () = self.stop.cancelled(), if !stopping => continue,
+                () = self.ends.stop.cancelled(), if !stopping => continue,
+                () = self.ends.leave.cancelled(), if !leaving => continue,
+                // What was announced may never come.
+                () = tokio::time::sleep(EXPECTED), if leaving && at_rest => continue,
                 () = tokio::time::sleep_until(heard_of + IDLE), if !busy && !behind => return Err(Gone::Idle),
             };
             self.write(events).await?;
@@ -174,6 +187,7 @@ impl Connection {
             Incoming::Ping(ping) => vec![Outgoing::Pong { text: ping.text }],
             Incoming::Transcribe(asked) => {
                 self.asked = asked;
+                self.expected = Some(Instant::now());
                 vec![]
             }
             Incoming::AudioStart(format) => self.begin(format).await,
@@ -218,9 +232,16 @@ impl Connection {
         }
     }
 
+    /// Whether the client is in the middle of nothing, as far as can be known.
+    fn nothing_begun(&self) -> bool {
+        let expected = self.expected.is_some_and(|since| since.elapsed() < EXPECTED);
+        !expected && self.next.is_none() && !self.speaking.streaming()
+    }
+
     /// A new stream of sound; one that was not ended is given up.
     async fn begin(&mut self, format: AudioFormat) -> Vec<Outgoing> {
         self.hearing = None;
+        self.expected = None;
         let options = hearing::options(&self.asked, &self.wyoming.defaults);
         match Hearing::begin(&self.wyoming.hub, options, format.timestamp.unwrap_or(0)).await {
             Ok((hearing, started)) => {

@@ -1,6 +1,6 @@
 //! Accepting clients.
 
-use std::{future::Future, pin::pin, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use serde_json::Value;
 use tokio::{io::AsyncWriteExt as _, net::TcpListener, sync::Semaphore, time::timeout};
@@ -39,28 +39,50 @@ impl Wyoming {
     }
 }
 
-/// Serves clients on `listener` until `stop` completes; then sessions end, their clients are told what was understood
-/// so far, and connections close, all within `drain`.
-pub async fn serve(listener: TcpListener, wyoming: Wyoming, stop: impl Future<Output = ()>, drain: Duration) {
+/// How a connection ends from this side.
+#[derive(Clone)]
+pub(super) struct Ends {
+    /// After what was begun.
+    pub leave: CancellationToken,
+    /// Now, with what was understood so far.
+    pub stop: CancellationToken,
+}
+
+/// Serves clients on `listener`. Once `leave` is cancelled new ones are told to come again later, and it ends when
+/// those that are there have had what they asked for. Once `stop` is, sessions end, their clients are told what was
+/// understood so far, and connections close, all within `drain`.
+pub async fn serve(
+    listener: TcpListener,
+    wyoming: Wyoming,
+    leave: CancellationToken,
+    stop: CancellationToken,
+    drain: Duration,
+) {
     let places = Arc::new(Semaphore::new(wyoming.connections));
     let (stopping, abort, connections) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
-    let (wyoming, mut stop) = (Arc::new(wyoming), pin!(stop));
+    let wyoming = Arc::new(wyoming);
     loop {
         let accepted = tokio::select! {
-            () = &mut stop => break,
+            () = stop.cancelled() => break,
+            () = left(&leave, &connections) => break,
             accepted = listener.accept() => accepted,
         };
         match accepted {
             Ok((mut stream, _)) => {
                 let place = Arc::clone(&places).try_acquire_owned();
-                let (wyoming, stopping, abort) = (Arc::clone(&wyoming), stopping.clone(), abort.clone());
+                let (wyoming, abort) = (Arc::clone(&wyoming), abort.clone());
+                let ends = Ends { leave: leave.clone(), stop: stopping.clone() };
                 let span = tracing::info_span!("connection", connection.id = %uuid::Uuid::now_v7());
                 let serving = async move {
-                    if let Ok(_place) = place {
-                        connection::run(stream, wyoming, stopping, abort).await;
+                    if let Some(_place) = place.ok().filter(|_| !ends.leave.is_cancelled()) {
+                        connection::run(stream, wyoming, ends, abort).await;
                     } else {
-                        let text = format!("all {} connections are taken", wyoming.connections);
-                        let refusal = Outgoing::error("busy", text).into_frame().to_bytes();
+                        let refusal = if ends.leave.is_cancelled() {
+                            Outgoing::error("shutting_down", "the server is stopping; connect again in a moment")
+                        } else {
+                            Outgoing::error("busy", format!("all {} connections are taken", wyoming.connections))
+                        };
+                        let refusal = refusal.into_frame().to_bytes();
                         // It may be gone already.
                         let _ = timeout(REFUSE_WITHIN, stream.write_all(&refusal)).await;
                     }
@@ -84,4 +106,11 @@ pub async fn serve(listener: TcpListener, wyoming: Wyoming, stop: impl Future<Ou
         abort.cancel();
         tracing::warn!("some Wyoming connections did not end in time");
     }
+}
+
+/// Completes once it is time to leave and nobody is there any more.
+async fn left(leave: &CancellationToken, connections: &TaskTracker) {
+    leave.cancelled().await;
+    connections.close();
+    connections.wait().await;
 }

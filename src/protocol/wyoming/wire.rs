@@ -170,7 +170,8 @@ pub enum Outgoing {
 
 impl Outgoing {
     #[must_use]
-    pub fn error(code: &str, text: impl std::fmt::Display) -> Self {
+    pub fn error(code: &'static str, text: impl std::fmt::Display) -> Self {
+        metrics::counter!(crate::measure::ERRORS, "transport" => "wyoming", "code" => code).increment(1);
         Self::Error { text: text.to_string(), code: code.to_owned() }
     }
 

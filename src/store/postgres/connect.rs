@@ -9,8 +9,9 @@ use std::{
 
 use bb8_postgres::{PostgresConnectionManager, bb8};
 use tokio_postgres::{
-    Client, Config, Error, NoTls,
+    Client, Config, Error, NoTls, Socket,
     config::{Host, SslMode, SslNegotiation},
+    tls::NoTlsStream,
 };
 
 use super::{Postgres, told, within};
@@ -24,11 +25,16 @@ const SILENCE: Duration = Duration::from_secs(10);
 const MIGRATION: Duration = Duration::from_mins(5);
 /// Names the lock that a server holds while it changes the tables: "aigolos" in ASCII.
 const MIGRATION_LOCK: i64 = 0x61_69_67_6f_6c_6f_73;
-/// What a connection begins with: the server, too, gives up on what nobody waits for any more.
+/// Names the lock that every connection of a server shares, and that a restore has for itself: "aigousd".
+pub(super) const USE_LOCK: i64 = 0x61_69_67_6f_75_73_64;
+/// What a connection begins with: the server, too, gives up on what nobody waits for any more. While a backup is being
+/// restored there is none; 57P03 is what a database says that is still starting.
 const MANNERS: &str = "SET statement_timeout = '18s'; SET lock_timeout = '15s'; \
-     SET idle_in_transaction_session_timeout = '60s'; SET default_transaction_isolation = 'read committed'";
+     SET idle_in_transaction_session_timeout = '60s'; SET default_transaction_isolation = 'read committed'; \
+     DO $$ BEGIN IF NOT pg_try_advisory_lock_shared(27418965713449828) THEN \
+     RAISE EXCEPTION 'a backup is being restored' USING ERRCODE = '57P03'; END IF; END $$";
 
-mod embedded {
+pub(super) mod embedded {
     refinery::embed_migrations!("src/store/postgres/migrations");
 }
 
@@ -48,12 +54,31 @@ impl Postgres {
         let last_error = LastError::default();
         let pool = bb8::Pool::builder()
             .max_size(connections.max(1))
+            // One stays, so that others see that the database is in use.
+            .min_idle(Some(1))
             .connection_timeout(CONNECT)
             .connection_customizer(Box::new(Manners))
             .error_sink(Box::new(last_error.clone()))
             .build_unchecked(PostgresConnectionManager::new(config, NoTls));
         Ok(Self { pool, last_error, place })
     }
+}
+
+/// A connection outside any pool, what drives it, and where it leads.
+pub(super) async fn connect(
+    server: &PostgresServer,
+) -> Result<(Client, tokio_postgres::Connection<Socket, NoTlsStream>, String), StoreError> {
+    let config = config(server)?;
+    let place = place(&config);
+    let connecting = within(CONNECT * 2, async { Ok(config.connect(NoTls).await?) });
+    let (client, connection) = connecting.await.map_err(|error| hinted(error, &place))?;
+    Ok((client, connection, place))
+}
+
+/// Brings the tables up to date, as [`Postgres::open`] does.
+pub(super) async fn bring_up_to_date(server: &PostgresServer) -> Result<(), StoreError> {
+    let config = config(server)?;
+    migrate(&config, &place(&config)).await
 }
 
 /// Why the pool could not connect just now.
@@ -185,6 +210,11 @@ fn hinted(error: StoreError, place: &str) -> StoreError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn connections_share_the_lock_that_a_restore_takes() {
+        assert!(MANNERS.contains(&format!("pg_try_advisory_lock_shared({USE_LOCK})")));
+    }
 
     fn refused(url: &str) -> String {
         config(&PostgresServer::Url(url.into())).expect_err("refused").to_string()

@@ -6,6 +6,7 @@
 //! conversations are written under a lock of that user's row, so that two servers never disagree about a deletion.
 
 mod connect;
+pub(super) mod copy;
 mod jobs;
 mod people;
 mod talks;
@@ -25,6 +26,7 @@ use uuid::Uuid;
 use self::connect::LastError;
 use super::{
     Store, StoreError,
+    meter::measured,
     rows::{Code, of_json},
 };
 use crate::model::UnixMs;
@@ -59,16 +61,19 @@ impl Postgres {
     }
 
     async fn rows(&self, sql: &str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, StoreError> {
-        within(ANSWER, async { Ok(self.connection().await?.query(sql, parameters).await?) }).await
+        let query = async { Ok(self.connection().await?.query(sql, parameters).await?) };
+        measured("read", within(ANSWER, query)).await
     }
 
     async fn row(&self, sql: &str, parameters: &[Parameter<'_>]) -> Result<Option<Row>, StoreError> {
-        within(ANSWER, async { Ok(self.connection().await?.query_opt(sql, parameters).await?) }).await
+        let query = async { Ok(self.connection().await?.query_opt(sql, parameters).await?) };
+        measured("read", within(ANSWER, query)).await
     }
 
     /// Gives how many rows it touched.
     async fn execute(&self, sql: &str, parameters: &[Parameter<'_>]) -> Result<u64, StoreError> {
-        within(ANSWER, async { Ok(self.connection().await?.execute(sql, parameters).await?) }).await
+        let change = async { Ok(self.connection().await?.execute(sql, parameters).await?) };
+        measured("write", within(ANSWER, change)).await
     }
 
     /// Adds a row that belongs to another; without that other it is passed over.
@@ -79,7 +84,7 @@ impl Postgres {
                 other => Ok(other.map(drop)?),
             }
         };
-        within(ANSWER, add).await
+        measured("write", within(ANSWER, add)).await
     }
 }
 
@@ -98,6 +103,10 @@ impl Store for Postgres {
             }
             other => other,
         }
+    }
+
+    async fn was_restored(&self, restore: Uuid) -> Result<bool, StoreError> {
+        Ok(self.row("SELECT 1 FROM restored WHERE id = $1", &[&restore]).await?.is_some())
     }
 }
 

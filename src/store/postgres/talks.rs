@@ -11,6 +11,7 @@ use crate::{
     model::{ConversationId, SessionId, TurnId, UnixMs, UserId},
     store::{
         Conversation, Found, Listing, Side, StoreError, Talks, TurnAudio, TurnRecord, TurnReply,
+        meter::measured,
         rows::{Code, TOMBSTONE_DAYS, days_before, reply_json, whole, words_json},
         words::{Query, index_of, index_of_turn, without_nul},
     },
@@ -43,7 +44,7 @@ impl Talks for Postgres {
             }
             Ok(t.commit().await?)
         };
-        within(ANSWER, work).await
+        measured("write", within(ANSWER, work)).await
     }
 
     async fn write_audio(&self, audio: &TurnAudio) -> Result<(), StoreError> {
@@ -219,7 +220,7 @@ impl Postgres {
             t.commit().await?;
             Ok(deleted)
         };
-        within(ANSWER, work).await
+        measured("write", within(ANSWER, work)).await
     }
 }
 

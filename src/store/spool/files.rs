@@ -2,14 +2,15 @@
 
 use std::{
     collections::VecDeque,
-    fs::{self, DirBuilder, File, OpenOptions, TryLockError},
+    fs::{self, File, OpenOptions},
     io::{self, BufReader, Seek, SeekFrom, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
 use super::{
     SpoolError, SpoolSettings,
+    copy::segment_name,
     frame::{self, Entry, HEAD},
 };
 
@@ -74,14 +75,7 @@ impl Files {
             move |error| SpoolError::Io { path, error }
         };
         let rejected = folder.join("rejected");
-        DirBuilder::new().recursive(true).mode(0o700).create(&rejected).map_err(failed(&rejected))?;
-        let lock_path = folder.join("lock");
-        let lock = private().create(true).append(true).open(&lock_path).map_err(failed(&lock_path))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(SpoolError::Taken(folder)),
-            Err(TryLockError::Error(error)) => return Err(failed(&lock_path)(error)),
-        }
+        let lock = super::copy::lock(&folder)?;
         let mut files = Self {
             max_bytes,
             lock: Some(lock),
@@ -168,13 +162,22 @@ impl Files {
             tracing::error!("a turn that the database refuses was dropped: too many were set aside");
             return;
         }
-        let path = self.folder.join("rejected").join(format!("{:020}.log", self.next_number));
+        let path = self.folder.join("rejected").join(segment_name(self.next_number));
         self.next_number += 1;
         let written = private().create_new(true).write(true).open(&path).and_then(|mut file| file.write_all(&frame));
         match written {
             Ok(()) => self.rejected_bytes += frame.len() as u64,
             Err(error) => tracing::error!(%error, "a turn that the database refuses was dropped"),
         }
+    }
+
+    /// Bytes that wait.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes.saturating_sub(self.drained)
+    }
+
+    pub(super) fn max_bytes(&self) -> u64 {
+        self.max_bytes
     }
 
     pub(super) fn waiting(&self) -> u64 {
@@ -253,7 +256,7 @@ impl Files {
     }
 
     fn fresh_path(&mut self) -> PathBuf {
-        let path = self.folder.join(format!("{:020}.log", self.next_number));
+        let path = self.folder.join(segment_name(self.next_number));
         self.next_number += 1;
         path
     }
@@ -292,14 +295,14 @@ fn is_turn(read: &Read) -> bool {
 }
 
 /// Files that only the server's own user may read: they hold what people said.
-fn private() -> OpenOptions {
+pub(super) fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.mode(0o600);
     options
 }
 
 /// The segments of a folder, by number.
-fn numbered(folder: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
+pub(super) fn numbered(folder: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();

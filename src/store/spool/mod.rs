@@ -9,6 +9,7 @@
 //! checksum and is cut off at the next start. A frame that the store keeps refusing is set aside in `rejected/`, so that
 //! it holds up nothing behind it, and is tried again at the next start.
 
+pub mod copy;
 mod drain;
 mod files;
 mod frame;
@@ -28,7 +29,10 @@ use self::{
     frame::Entry,
 };
 use super::{TurnAudio, TurnRecord};
-use crate::model::{ConversationId, UserId};
+use crate::{
+    measure,
+    model::{ConversationId, UnixMs, UserId},
+};
 
 /// Where it lies and how much of it there may be.
 #[derive(Debug, Clone)]
@@ -67,6 +71,15 @@ pub struct SpoolReport {
     pub waiting: u64,
     /// Turns that were not kept since the start because the spool was full or its disk failed.
     pub lost: u64,
+}
+
+/// How full it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SpoolSize {
+    pub bytes: u64,
+    pub max_bytes: u64,
+    /// When the oldest turn that waits was spoken; `None`: none waits.
+    pub oldest: Option<UnixMs>,
 }
 
 /// See the module.
@@ -139,6 +152,22 @@ impl Spool {
         SpoolReport { state: status.state, waiting, lost: status.lost }
     }
 
+    /// How full it is, for metrics; may read a file.
+    #[must_use]
+    pub fn size(&self) -> SpoolSize {
+        let (oldest, bytes, max_bytes) = {
+            let files = self.files();
+            (files.oldest(), files.bytes(), files.max_bytes())
+        };
+        // A turn comes before its sound, so it is one of the first.
+        let reads = oldest.map_or_else(Vec::new, |part| part.read(u64::MAX, 3));
+        let turn = reads.into_iter().find_map(|read| match read.entry {
+            Some(Entry::Turn(turn)) => Some(turn.at),
+            _ => None,
+        });
+        SpoolSize { bytes, max_bytes, oldest: turn }
+    }
+
     /// Waits until nothing waits, or `within` is over; whether it is empty.
     pub async fn flush(&self, within: Duration) -> bool {
         let mut waiting = self.waiting.subscribe();
@@ -151,7 +180,11 @@ impl Spool {
     }
 
     fn keep(&self, frame: &[u8], turn: bool) {
+        let begun = Instant::now();
         let appended = self.files().append(frame, turn);
+        if turn {
+            metrics::histogram!(measure::JOURNAL_WRITE).record(begun.elapsed());
+        }
         match appended {
             Appended::Kept => {
                 self.waiting.send_modify(|waiting| *waiting += 1);

@@ -226,6 +226,8 @@ async fn what_waits_outlives_the_process() {
     before.keep_turn(&turn(1, 2, "one"));
     let taken = Spool::open(settings(folder.path())).err().expect("one server at a time").to_string();
     assert!(taken.contains("hint: give each server"), "{taken}");
+    let full = before.size();
+    assert!(full.bytes > 1_000 && full.bytes < full.max_bytes && full.oldest == Some(UnixMs(1)), "{full:?}");
     drop(before); // without a word, as kill -9 ends it
 
     let fake = Arc::new(Fake::default());
@@ -233,6 +235,8 @@ async fn what_waits_outlives_the_process() {
     assert!(running.spool.flush(PATIENCE).await);
     assert_eq!(fake.texts(), ["one"]);
     assert_eq!(*fake.sounds.lock().expect("no panic"), [1]);
+    let empty = running.spool.size();
+    assert!(empty.bytes == 0 && empty.oldest.is_none(), "{empty:?}");
     running.end().await;
 }
 

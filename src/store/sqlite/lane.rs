@@ -10,7 +10,7 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::fault;
-use crate::store::StoreError;
+use crate::store::{StoreError, meter::measured};
 
 /// Pieces of work that may wait; who comes then waits outside.
 const QUEUE: usize = 64;
@@ -19,20 +19,22 @@ type Work = Box<dyn FnOnce(&mut Connection) + Send>;
 
 /// See the module. Dropping it lets the threads finish what waits, and waits for them.
 pub(super) struct Lane {
+    /// What its work is: `read` or `write`.
+    kind: &'static str,
     queue: Option<mpsc::Sender<Work>>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Lane {
-    /// Starts a thread named `NAME-INDEX` for each connection.
-    pub fn start(name: &str, connections: Vec<Connection>) -> Result<Self, StoreError> {
+    /// Starts a thread named `store-KIND-INDEX` for each connection.
+    pub fn start(kind: &'static str, connections: Vec<Connection>) -> Result<Self, StoreError> {
         let (queue, work) = mpsc::channel(QUEUE);
         let work = Arc::new(Mutex::new(work));
         // Built up inside the lane, so that an error half way ends the threads already running.
-        let mut lane = Self { queue: Some(queue), threads: Vec::with_capacity(connections.len()) };
+        let mut lane = Self { kind, queue: Some(queue), threads: Vec::with_capacity(connections.len()) };
         for (index, connection) in connections.into_iter().enumerate() {
             let work = Arc::clone(&work);
-            let thread = thread::Builder::new().name(format!("{name}-{index}"));
+            let thread = thread::Builder::new().name(format!("store-{kind}-{index}"));
             let thread = thread.spawn(move || serve(connection, &work));
             lane.threads.push(thread.map_err(|error| StoreError::Failed(format!("no thread: {error}")))?);
         }
@@ -50,10 +52,13 @@ impl Lane {
         };
         // The queue is there until the lane is dropped, its other end until the threads end: after the queue.
         let gone = || StoreError::Failed("the database is closed".into());
-        let queue = self.queue.as_ref().ok_or_else(gone)?;
-        queue.send(Box::new(work)).await.map_err(|_| gone())?;
-        let lost = |_| StoreError::Failed("a bug stopped this work".into());
-        done.await.map_err(lost)?.map_err(fault)
+        let answered = async {
+            let queue = self.queue.as_ref().ok_or_else(gone)?;
+            queue.send(Box::new(work)).await.map_err(|_| gone())?;
+            let lost = |_| StoreError::Failed("a bug stopped this work".into());
+            done.await.map_err(lost)?.map_err(fault)
+        };
+        measured(self.kind, answered).await
     }
 }
 

@@ -3,6 +3,7 @@
 //! One thread writes and a few read, each with its own connection; the write-ahead log lets them work side by side. A
 //! full queue makes the caller wait. What was begun is finished though its caller leave: every write is a whole.
 
+pub(super) mod copy;
 mod jobs;
 mod lane;
 mod people;
@@ -68,7 +69,7 @@ impl Sqlite {
         let lost = |_| StoreError::Failed("a bug stopped the opening of the database".into());
         let mut connections = opened.await.map_err(lost)??;
         let readers = connections.split_off(1);
-        Ok(Self { writer: Lane::start("store-write", connections)?, readers: Lane::start("store-read", readers)? })
+        Ok(Self { writer: Lane::start("write", connections)?, readers: Lane::start("read", readers)? })
     }
 
     /// Runs `work` in a transaction, which is undone if it fails.
@@ -103,6 +104,11 @@ impl Store for Sqlite {
         let look = self.read(|connection| connection.query_row("SELECT 1 FROM users LIMIT 1", [], |_| Ok(())));
         let late = |_| StoreError::Unreachable(format!("no answer within {} s", PING.as_secs()));
         tokio::time::timeout(PING, look).await.map_err(late)?
+    }
+
+    async fn was_restored(&self, restore: Uuid) -> Result<bool, StoreError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM restored WHERE id = ?)";
+        self.read(move |connection| connection.query_row(sql, [restore.into_bytes()], |row| row.get(0))).await
     }
 }
 

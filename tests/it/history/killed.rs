@@ -35,7 +35,7 @@ impl Process {
         let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
         let listening = async {
             while let Some(line) = lines.next_line().await.expect("text") {
-                if let Some((_, address)) = line.split_once("http://") {
+                if let Some((_, address)) = line.split_once("open http://") {
                     return address.trim().parse().expect("an address");
                 }
             }

@@ -65,7 +65,13 @@ pub fn event(Outgoing { seq, event }: Outgoing, encoding: Encoding) -> Option<Fr
         | Event::ReplyCalled { .. }
         | Event::ReplyCut { .. } => return None,
         Event::Failed { turn, error } => Wire::Error(ErrorEvent { turn, ..ApiError::from(error).event(seq) }),
-        Event::Closed { session, reason } => Wire::SessionClosed { seq, session_id: session, reason: reason.into() },
+        Event::Closed { session, reason } => Wire::SessionClosed(wire::SessionClosed {
+            seq,
+            session_id: session,
+            reason: reason.into(),
+            conversation_id: None,
+            retry_after_ms: None,
+        }),
     };
     Some(Frame::Text(Box::new(event)))
 }
@@ -185,7 +191,7 @@ impl From<Mode> for wire::Mode {
 }
 
 impl From<EngineInfo> for wire::Engine {
-    fn from(EngineInfo { engine, model, demo, hint, languages }: EngineInfo) -> Self {
+    fn from(EngineInfo { engine, model, demo, loaded: _, hint, languages }: EngineInfo) -> Self {
         Self { engine, model, demo, hint, languages }
     }
 }
@@ -230,6 +236,7 @@ impl From<CloseReason> for wire::CloseReason {
             CloseReason::Idle => Self::Idle,
             CloseReason::SlowReader => Self::SlowReader,
             CloseReason::Shutdown => Self::Shutdown,
+            CloseReason::Restart => Self::Restart,
             CloseReason::Abandoned => Self::Abandoned,
             CloseReason::Revoked => Self::Revoked,
         }

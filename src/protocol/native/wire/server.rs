@@ -18,7 +18,7 @@ pub enum ServerEvent {
     #[serde(rename = "session.updated")]
     SessionUpdated(SessionUpdated),
     #[serde(rename = "session.closed")]
-    SessionClosed { seq: u64, session_id: SessionId, reason: CloseReason },
+    SessionClosed(SessionClosed),
     #[serde(rename = "speech.started")]
     SpeechStarted { seq: u64, turn: TurnId, at_ms: u64 },
     #[serde(rename = "speech.stopped")]
@@ -64,6 +64,21 @@ impl ServerEvent {
         "progress",
         "error",
     ];
+}
+
+/// The last event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SessionClosed {
+    pub seq: u64,
+    pub session_id: SessionId,
+    pub reason: CloseReason,
+    /// Which conversation to go on with; only where the session ended for a restart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversation_id: Option<ConversationId>,
+    /// When to connect again; only where the session ended for a restart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -211,6 +226,7 @@ pub enum CloseReason {
     Idle,
     SlowReader,
     Shutdown,
+    Restart,
     Abandoned,
     Revoked,
 }

@@ -1,6 +1,7 @@
 //! What is wrong with a client's event, in OpenAI's words.
 
 use super::wire::server::ErrorBody;
+use crate::measure;
 
 /// Whose fault it is, as the wire names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,9 +71,11 @@ impl Fault {
         Self { param: (!path.is_empty()).then(|| path.to_owned()), ..Self::new(code, text) }
     }
 
-    /// The body of the `error` event that answers the client's `event_id`.
+    /// The body of the `error` event that answers the client's `event_id`; counted.
     #[must_use]
     pub fn body(self, event_id: Option<String>) -> ErrorBody {
+        let code = self.code.unwrap_or("other");
+        metrics::counter!(measure::ERRORS, "transport" => "realtime", "code" => code).increment(1);
         let kind = match self.blame {
             Blame::Client => "invalid_request_error",
             Blame::Server => "server_error",

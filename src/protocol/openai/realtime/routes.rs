@@ -115,7 +115,7 @@ async fn enter(
         let text = "calls over WebRTC and SIP are not taken here";
         return Err(ApiError::new(Code::BadRequest, text, "connect without call_id"));
     }
-    if door.shutdown.is_cancelled() {
+    if door.shutdown.is_cancelled() || door.hub.leaving() {
         return Err(ApiError::shutting_down());
     }
     let caller = Caller(identity);

@@ -30,6 +30,7 @@ use crate::{
         journal::Owner,
         message::{CloseReason, Command, Event},
     },
+    measure::{self, Ongoing},
     model::UnixMs,
     protocol::{
         error::ApiError,
@@ -64,6 +65,7 @@ enum Ending {
 
 /// Serves `socket` until it ends.
 pub(super) async fn serve(door: Door, opening: Opening, socket: WebSocket) {
+    let _open = Ongoing::new(metrics::gauge!(measure::CONNECTIONS, "protocol" => "realtime"));
     let (reader, writer) = socket::split(socket, &door.settings.socket, None);
     let Opening { owner, flavour, config, offer } = opening;
     let lasts = door.settings.lasts;
@@ -202,6 +204,7 @@ async fn goodbye(door: &Door, ending: Ending, mut conversation: Conversation, re
             (Some(Fault::new("session_expired", text)), close::GOING_AWAY)
         }
         Ending::Shutdown => shutting_down(),
+        Ending::Refused(Refused::ShuttingDown) => shutting_down(),
         Ending::Refused(refused) => (server("server_overloaded", refused.into()), close::TRY_AGAIN_LATER),
         Ending::Over(reason) => match reason {
             CloseReason::ClientEnded | CloseReason::Abandoned => (None, close::NORMAL),
@@ -211,7 +214,7 @@ async fn goodbye(door: &Door, ending: Ending, mut conversation: Conversation, re
             }
             CloseReason::SlowReader => slow_reader(),
             CloseReason::Revoked => (Some(Fault::new("session_revoked", ApiError::revoked().message)), FATAL),
-            CloseReason::Shutdown => shutting_down(),
+            CloseReason::Shutdown | CloseReason::Restart => shutting_down(),
         },
     };
     let reason = match (code, fault.as_ref().and_then(|fault| fault.code)) {

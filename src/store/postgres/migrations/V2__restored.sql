@@ -1,0 +1,5 @@
+-- Which backup the rows came from, if they came from one: what an interrupted restore goes by.
+CREATE TABLE restored (
+    id uuid PRIMARY KEY,
+    at bigint NOT NULL
+);
