@@ -15,7 +15,8 @@ run: ## set up, build, serve; prints the address to open
 	@scripts/deps.sh run
 	@scripts/fetch-onnxruntime.py --optional
 	@cargo build --release --locked
-	@exec $(TARGET)/release/aigolos serve
+	@# People read this, whatever it is piped into.
+	@grep -qs '^LOG_FORMAT=' .env || export LOG_FORMAT="$${LOG_FORMAT:-text}"; exec $(TARGET)/release/aigolos serve
 
 test: test-rust test-browser test-clients ## every test, with the real engines, a real browser and other people's clients
 

@@ -80,13 +80,13 @@ pub async fn fetch_chat_model(config: Config, library: Library, chooser: Arc<dyn
                 if (fetched || waited)
                     && let Err(error) = chooser.renew(ModelKind::Llm).await
                 {
-                    tracing::warn!(%error, llm.model = model, "the chat model is there, but cannot be used");
+                    tracing::warn!(%error, model, "the chat model is there, but cannot be used");
                 }
                 return;
             }
             Err(trouble) => {
-                let (hint, again_in_s) = (trouble.hint(), wait.as_secs());
-                tracing::info!(%trouble, hint, again_in_s, llm.model = model, "the chat model is not there yet");
+                let retry_ms = wait.as_millis() as u64;
+                tracing::info!(error = %trouble, hint = trouble.hint(), model, retry_ms, "the chat model is not there yet");
             }
         }
         waited = true;
