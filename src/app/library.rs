@@ -55,6 +55,8 @@ pub fn in_use(config: &Config, chosen: &InUse) -> Vec<(ModelKind, String)> {
     let asr = bare(&PathBuf::from(&asr)).filter(|_| asr.contains('/') || asr.starts_with("ggml-")).unwrap_or(asr);
     let llm = named(ModelKind::Llm, &settings.llm_model_name);
     let tts = named(ModelKind::Tts, &settings.tts_voice);
+    // A speaker may be named behind the voice.
+    let tts = tts.split_once('#').map_or(tts.as_str(), |(voice, _)| voice).to_owned();
     vec![(ModelKind::Asr, asr), (ModelKind::Llm, llm), (ModelKind::Tts, tts)]
 }
 
@@ -75,14 +77,16 @@ pub async fn fetch_chat_model(config: Config, library: Library, chooser: Arc<dyn
     loop {
         match once(&model, &library).await {
             Ok(fetched) => {
-                // One that was there at the start is in use already.
-                if fetched && let Err(error) = chooser.renew(ModelKind::Llm).await {
+                // One that was there at the start is in use already; not so where Ollama itself came later.
+                if (fetched || wait > WAITS.0)
+                    && let Err(error) = chooser.renew(ModelKind::Llm).await
+                {
                     tracing::warn!(%error, llm.model = model, "the chat model is there, but cannot be used");
                 }
                 return;
             }
             Err(trouble) => {
-                tracing::info!(%trouble, hint = trouble.hint(), llm.model = model, again_in_s = wait.as_secs(), "the chat model is not there yet")
+                tracing::info!(%trouble, hint = trouble.hint(), llm.model = model, again_in_s = wait.as_secs(), "the chat model is not there yet");
             }
         }
         tokio::time::sleep(wait).await;
