@@ -55,6 +55,8 @@ pub fn in_use(config: &Config, chosen: &InUse) -> Vec<(ModelKind, String)> {
     let asr = bare(&PathBuf::from(&asr)).filter(|_| asr.contains('/') || asr.starts_with("ggml-")).unwrap_or(asr);
     let llm = named(ModelKind::Llm, &settings.llm_model_name);
     let tts = named(ModelKind::Tts, &settings.tts_voice);
+    // A speaker may be named behind the voice.
+    let tts = tts.split_once('#').map_or(tts.as_str(), |(voice, _)| voice).to_owned();
     vec![(ModelKind::Asr, asr), (ModelKind::Llm, llm), (ModelKind::Tts, tts)]
 }
 
