@@ -46,6 +46,7 @@ export SOURCE_DATE_EPOCH LC_ALL=C TZ=UTC
 version=${version:-$("$binary" --version | awk '{print $2}')}
 architecture=$(dpkg --print-architecture)
 variant=${AIGOLOS_CPU:-}
+maintainer='aigolos maintainers <aigolos@users.noreply.github.com>'
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -56,8 +57,8 @@ put() { install -D -m "$1" "$2" "$3"; } # mode, file, place
 
 common=$work/common
 put 755 "$binary" "$common/bin/aigolos"
-# Debug information is half of it; the function names stay for a crash's trace.
-strip --strip-debug --remove-section=.comment --remove-section=.note "$common/bin/aigolos"
+# Debug information is half of it.
+strip --strip-all --remove-section=.comment --remove-section=.note "$common/bin/aigolos"
 mkdir -p "$common/share/aigolos"
 cp -R "$data" "$common/share/aigolos/espeak-ng-data"
 aigolos() { (cd "$work" && env -i PATH="$PATH" "$common/bin/aigolos" "$@"); }
@@ -92,7 +93,9 @@ mkdir -p "$deb/usr/share/man/man1"
 gz < "$common/share/man/man1/aigolos.1" > "$deb/usr/share/man/man1/aigolos.1.gz"
 put 644 deploy/debian/copyright "$deb/usr/share/doc/aigolos/copyright"
 for page in README.md docs/*.md .env.example; do put 644 "$page" "$deb/usr/share/doc/aigolos/$(basename "${page#.}")"; done
-gz < CHANGELOG.md > "$deb/usr/share/doc/aigolos/changelog.gz"
+gz < CHANGELOG.md > "$deb/usr/share/doc/aigolos/CHANGELOG.md.gz"
+printf 'aigolos (%s) unstable; urgency=medium\n\n  * What is new is in CHANGELOG.md.\n\n -- %s  %s\n' \
+  "$version" "$maintainer" "$(date -R -d "@$SOURCE_DATE_EPOCH")" | gz > "$deb/usr/share/doc/aigolos/changelog.gz"
 [ ! -d "$common/licences" ] || cp -R "$common/licences" "$deb/usr/share/doc/aigolos/onnxruntime"
 find "$deb" -type d -exec chmod 755 {} +
 find "$deb/usr/share" -type f -exec chmod 644 {} +
@@ -106,7 +109,7 @@ cat > "$deb/DEBIAN/control" <<CONTROL
 Package: aigolos
 Version: $version
 Architecture: $architecture
-Maintainer: the aigolos maintainers <aigolos@users.noreply.github.com>
+Maintainer: $maintainer
 Installed-Size: $size
 Depends: $depends, adduser
 Recommends: ca-certificates

@@ -108,6 +108,17 @@ impl fmt::Display for TurnId {
     }
 }
 
+/// Target of spans that carry ids into log lines and begin a trace: a turn, a request that makes engines work.
+pub const TRACE_ROOT: &str = "aigolos::trace";
+/// Target of the spans within those; they are made only where traces are sent.
+pub const TRACE_PART: &str = "aigolos::trace::part";
+
+/// Where work goes on: in `part`, or where parts are not made, in the span around it, whose ids its log lines need.
+#[must_use]
+pub fn within(part: tracing::Span) -> tracing::Span {
+    if part.is_disabled() { tracing::Span::current() } else { part }
+}
+
 /// Who said something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

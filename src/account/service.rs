@@ -20,6 +20,7 @@ use std::{
 
 use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::Instrument;
 
 pub use self::{
     administer::Invited,
@@ -205,12 +206,13 @@ impl Accounts {
         let Ok(permit) = self.0.errands.clone().try_acquire_owned() else {
             return Err(AccountError::Busy { retry_after: Duration::from_secs(5) });
         };
-        self.0.tasks.spawn(async move {
+        let errand = async move {
             if let Err(error) = work.await {
                 tracing::warn!(%error, "something asked for was not done");
             }
             drop(permit);
-        });
+        };
+        self.0.tasks.spawn(errand.in_current_span());
         Ok(())
     }
 

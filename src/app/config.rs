@@ -59,10 +59,7 @@ pub enum Action {
     /// Print completions for a shell, to be put where it looks for them
     Completions { shell: clap_complete::Shell },
     /// Print the man page
-    Man {
-        /// Of one command, such as `say`; of the whole program without it
-        command: Option<String>,
-    },
+    Man,
     /// Make a certificate for this machine, and print the settings that use it
     DevCert,
     /// Save everything that is kept in one file, beside a running server or without one

@@ -8,17 +8,21 @@ use std::{
 };
 
 use super::config::{Config, Settings};
-use crate::engine::{
-    ChatModel, EngineError, Engines, Recognizer, Synthesizer,
-    chat::{self, ChatSettings, ChatSettingsError, Patience},
-    espeak::EspeakSettings,
-    models::ggml_files,
-    ollama::{self, OllamaSettings},
-    openai_chat::OpenAiSettings,
-    piper::PiperSettings,
-    speech::{self, SpeechSettings},
-    vad,
-    whisper::{Whisper, WhisperModel, WhisperSettings},
+use crate::{
+    catalogue::{ChooseError, InUse, InUseError, OLLAMA},
+    engine::{
+        ChatModel, EngineError, Engines, Recognizer, Synthesizer,
+        chat::{self, ChatBackend, ChatSettings, ChatSettingsError, Patience},
+        espeak::EspeakSettings,
+        models::{ModelKind, ggml_files},
+        ollama::{self, Found, Ollama, OllamaSettings},
+        openai_chat::OpenAiSettings,
+        piper::{Piper, PiperSettings},
+        speech::{self, SpeechSettings},
+        switch::Switch,
+        vad,
+        whisper::{Whisper, WhisperModel, WhisperSettings},
+    },
 };
 
 /// Why the server has no engines; the text ends in a hint.
@@ -51,28 +55,152 @@ pub async fn engines(config: &Config) -> Result<Engines, EnginesError> {
     })
 }
 
-/// Speech to text.
+/// Speech to text: what was chosen, else what the settings say. A choice that cannot be had is no error, its hint says so.
 ///
 /// # Errors
-/// When the model named is not there or cannot be read.
+/// When the model named by a setting is not there or cannot be read.
 pub fn recognizer(config: &Config) -> Result<Arc<dyn Recognizer>, EngineError> {
-    Ok(Arc::new(Whisper::load(whisper_settings(&config.settings)?)?))
+    let note = match choice(config, ModelKind::Asr).map(|name| name.map(|name| chosen_recognizer(config, &name))) {
+        Ok(Some(Ok(chosen))) => return Ok(chosen),
+        Ok(None) => return whisper(&config.settings),
+        Ok(Some(Err(error))) => unheeded(ModelKind::Asr, &error),
+        Err(error) => unheeded(ModelKind::Asr, &error.into()),
+    };
+    Ok(Arc::new(Switch::new(whisper(&config.settings)?, Some(note))))
 }
 
-/// Text to text.
+/// Text to text, as [`recognizer`].
 ///
 /// # Errors
 /// When a setting cannot be used.
 pub async fn chat_model(config: &Config) -> Result<Arc<dyn ChatModel>, ChatSettingsError> {
-    chat::choose(&chat_settings(&config.settings)?).await
+    let note = match choice(config, ModelKind::Llm) {
+        Ok(None) => return chat(&config.settings).await,
+        Err(error) => unheeded(ModelKind::Llm, &error.into()),
+        Ok(Some(name)) => match chosen_chat(config, &name, ChatSettings::default().probe).await {
+            // A server that is away may come: each turn says so until then.
+            Ok((ollama, _)) => return Ok(Arc::new(ollama)),
+            Err(error) => unheeded(ModelKind::Llm, &error),
+        },
+    };
+    Ok(Arc::new(Switch::new(chat(&config.settings).await?, Some(note))))
 }
 
-/// Text to speech.
+/// Text to speech, as [`recognizer`].
 ///
 /// # Errors
 /// When the engine named cannot be had.
 pub fn speech(config: &Config) -> Result<Arc<dyn Synthesizer>, EngineError> {
-    let settings = &config.settings;
+    let note = match choice(config, ModelKind::Tts).map(|name| name.map(|name| chosen_speech(config, &name))) {
+        Ok(Some(Ok(chosen))) => return Ok(chosen),
+        Ok(None) => return voice(&config.settings),
+        Ok(Some(Err(error))) => unheeded(ModelKind::Tts, &error),
+        Err(error) => unheeded(ModelKind::Tts, &error.into()),
+    };
+    Ok(Arc::new(Switch::new(voice(&config.settings)?, Some(note))))
+}
+
+/// What was chosen for `kind` and counts; a setting that was given counts more.
+pub(super) fn choice(config: &Config, kind: ModelKind) -> Result<Option<String>, InUseError> {
+    if config.given(kind.setting()) {
+        return Ok(None);
+    }
+    Ok(InUse::load(&config.settings.data_dir)?.of(kind).map(str::to_owned))
+}
+
+/// What is said of a choice that is not in effect.
+pub(super) fn unheeded(kind: ModelKind, error: &ChooseError) -> String {
+    let text = error.to_string();
+    let (reason, hint) = text.split_once("\nhint: ").unwrap_or((&text, "choose another"));
+    tracing::warn!(kind = kind.name(), reason, hint, "the model that was chosen is not in use");
+    format!("what was chosen is not in use: {reason}; {hint}")
+}
+
+/// The recogniser called `name`.
+///
+/// # Errors
+/// [`ChooseError`] if it is not there or does not load.
+pub(super) fn chosen_recognizer(config: &Config, name: &str) -> Result<Arc<dyn Recognizer>, ChooseError> {
+    let settings = Settings { asr_model_name: named(name)?, ..config.settings.clone() };
+    if whisper_model(name, &settings.models_dir).is_err() {
+        return Err(ChooseError::Missing { name: name.to_owned() });
+    }
+    whisper(&settings).map_err(|error| unusable(name, &error))
+}
+
+/// The model that Ollama calls `name`, and what was found of it within `wait`.
+///
+/// # Errors
+/// [`ChooseError`] if Ollama answers without it, or is not whom the settings ask.
+pub(super) async fn chosen_chat(config: &Config, name: &str, wait: Duration) -> Result<(Ollama, Found), ChooseError> {
+    let unusable =
+        |reason: String, hint: &str| ChooseError::Unusable { name: name.to_owned(), reason, hint: hint.into() };
+    let settings = Settings { llm_model_name: name.to_owned(), ..config.settings.clone() };
+    let told = |error: ChatSettingsError| unusable(error.to_string(), "see `aigolos config`");
+    let settings = chat_settings(&settings).map_err(told)?;
+    if !matches!(settings.backend, ChatBackend::Auto | ChatBackend::Ollama) {
+        let reason = format!("LLM_BACKEND={} answers, not Ollama", settings.backend);
+        return Err(unusable(reason, "remove LLM_BACKEND or set it to ollama, and start again"));
+    }
+    let ollama = Ollama::new(settings.ollama).map_err(told)?;
+    match ollama.look(wait).await {
+        // As it is fetched.
+        Found::NoModel { .. } => Err(ChooseError::Missing { name: format!("{OLLAMA}{name}") }),
+        found => Ok((ollama, found)),
+    }
+}
+
+/// Speech whose default voice is called `name`.
+///
+/// # Errors
+/// [`ChooseError`] if it is not there or cannot be spoken with.
+pub(super) fn chosen_speech(config: &Config, name: &str) -> Result<Arc<dyn Synthesizer>, ChooseError> {
+    let settings = Settings { tts_voice: named(name)?, ..config.settings.clone() };
+    let of_piper = Piper::has_files(&settings.models_dir.join("piper"), name);
+    let unusable = |reason: String, hint: String| ChooseError::Unusable { name: name.to_owned(), reason, hint };
+    if of_piper && settings.tts_engine == "espeak" {
+        let hint = "remove TTS_ENGINE or set it to auto, and start again";
+        return Err(unusable("TTS_ENGINE=espeak speaks, not Piper".into(), hint.into()));
+    }
+    let engine = match voice(&settings) {
+        Ok(engine) => engine,
+        Err(error) if of_piper => return Err(self::unusable(name, &error)),
+        Err(_) => return Err(ChooseError::Missing { name: name.to_owned() }),
+    };
+    let info = engine.info();
+    let base = name.split('#').next().unwrap_or(name);
+    if info.model.eq_ignore_ascii_case(base) {
+        return Ok(engine);
+    }
+    if of_piper {
+        let hint = "`aigolos check` says what is missing".into();
+        return Err(unusable(info.hint.unwrap_or_else(|| format!("{} speaks instead", info.model)), hint));
+    }
+    Err(ChooseError::Missing { name: name.to_owned() })
+}
+
+pub(super) fn unusable(name: &str, error: &EngineError) -> ChooseError {
+    ChooseError::Unusable { name: name.to_owned(), reason: error.to_string(), hint: error.hint() }
+}
+
+/// A name, not a path: choices come over the network.
+fn named(name: &str) -> Result<String, ChooseError> {
+    let bad = name.is_empty() || name.len() > 200 || name.starts_with('.') || name.contains(['/', '\\', '\0']);
+    if bad { Err(ChooseError::Missing { name: name.to_owned() }) } else { Ok(name.to_owned()) }
+}
+
+/// As the settings say.
+pub(super) fn whisper(settings: &Settings) -> Result<Arc<dyn Recognizer>, EngineError> {
+    Ok(Arc::new(Whisper::load(whisper_settings(settings)?)?))
+}
+
+/// As the settings say.
+pub(super) async fn chat(settings: &Settings) -> Result<Arc<dyn ChatModel>, ChatSettingsError> {
+    chat::choose(&chat_settings(settings)?).await
+}
+
+/// As the settings say.
+pub(super) fn voice(settings: &Settings) -> Result<Arc<dyn Synthesizer>, EngineError> {
     let path = |text: &str| (!text.is_empty()).then(|| PathBuf::from(text));
     let voice = (!settings.tts_voice.is_empty()).then(|| settings.tts_voice.clone());
     let engine = settings.tts_engine.parse().map_err(|reason| EngineError::Failed { engine: "speech", reason })?;

@@ -6,15 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use async_trait::async_trait;
 use tokio::sync::watch;
 
 use super::config::Config;
 use crate::{
-    catalogue::{
-        ChooseError, Chooser, Download, DownloadState, InUse, Library, LibrarySettings, OLLAMA, Trouble,
-        same_chat_model,
-    },
+    catalogue::{Chooser, Download, DownloadState, InUse, Library, LibrarySettings, OLLAMA, Trouble, same_chat_model},
     engine::models::{ModelKind, ggml_files},
 };
 
@@ -76,19 +72,24 @@ pub async fn fetch_chat_model(config: Config, library: Library, chooser: Arc<dyn
         _ => config.settings.llm_model_name.clone(),
     };
     let mut wait = WAITS.0;
+    let mut waited = false;
     loop {
         match once(&model, &library).await {
             Ok(fetched) => {
                 // One that was there at the start is in use already.
-                if fetched && let Err(error) = chooser.renew(ModelKind::Llm).await {
-                    tracing::warn!(%error, llm.model = model, "the chat model is there, but cannot be used");
+                if (fetched || waited)
+                    && let Err(error) = chooser.renew(ModelKind::Llm).await
+                {
+                    tracing::warn!(%error, model, "the chat model is there, but cannot be used");
                 }
                 return;
             }
             Err(trouble) => {
-                tracing::info!(%trouble, hint = trouble.hint(), llm.model = model, again_in_s = wait.as_secs(), "the chat model is not there yet")
+                let retry_ms = wait.as_millis() as u64;
+                tracing::info!(error = %trouble, hint = trouble.hint(), model, retry_ms, "the chat model is not there yet");
             }
         }
+        waited = true;
         tokio::time::sleep(wait).await;
         wait = (wait * 2).min(WAITS.1);
     }
@@ -134,37 +135,5 @@ async fn told_now_and_then(mut watch: watch::Receiver<Download>) -> Download {
         if watch.changed().await.is_err() {
             return watch.borrow().clone();
         }
-    }
-}
-
-/// Writes choices down; they count from the next start on.
-pub struct FileChooser {
-    config: Config,
-}
-
-impl FileChooser {
-    #[must_use]
-    pub fn new(config: &Config) -> Self {
-        Self { config: config.clone() }
-    }
-}
-
-#[async_trait]
-impl Chooser for FileChooser {
-    async fn choose(&self, kind: ModelKind, name: &str) -> Result<(), ChooseError> {
-        if self.config.given(kind.setting()) {
-            return Err(ChooseError::Given { setting: kind.setting() });
-        }
-        let mut chosen = InUse::load(&self.config.settings.data_dir)?;
-        chosen.set(kind, (name != "auto").then(|| name.to_owned()));
-        Ok(chosen.save(&self.config.settings.data_dir)?)
-    }
-
-    async fn renew(&self, _: ModelKind) -> Result<(), ChooseError> {
-        Ok(())
-    }
-
-    fn chosen(&self) -> InUse {
-        InUse::load(&self.config.settings.data_dir).unwrap_or_default()
     }
 }

@@ -1,6 +1,8 @@
 //! What every request goes through before its handler, and every answer after it: who asks from where, how often, how
 //! long it may take, and in which language it is told what went wrong.
 
+mod access;
+mod hsts;
 mod linger;
 mod rate;
 
@@ -20,8 +22,8 @@ use tower_http::{
 use tracing::Instrument;
 use uuid::Uuid;
 
-use self::rate::Counted;
-pub use self::rate::RateCounter;
+use self::{access::Access, rate::Counted};
+pub use self::{hsts::Hsts, rate::RateCounter};
 use crate::{
     account::Identity,
     measure,
@@ -49,6 +51,8 @@ pub struct Manners {
     pub timeout: Duration,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub proxies: Arc<[IpAddr]>,
+    /// What browsers are told about coming by HTTPS.
+    pub hsts: Hsts,
     /// Origins whose pages may use the interface with a key; `*`: all.
     pub origins: Vec<String>,
     /// Failures for people whose browser asked for a page.
@@ -104,17 +108,17 @@ async fn named(State(manners): State<Manners>, mut request: Request, next: Next)
         let address = ClientAddress::of(peer, request.headers(), &manners.proxies);
         request.extensions_mut().insert(address);
     }
+    let hsts = manners.hsts.header(peer, request.headers(), &manners.proxies);
     let reader = wants_page(&request).then(|| request.headers().clone());
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let path = request.uri().path().to_owned();
     let language = client::language(request.headers(), None);
     let route =
         request.extensions().get::<MatchedPath>().map_or_else(|| "other".to_owned(), |at| at.as_str().to_owned());
-    let span = tracing::info_span!("request", request.id = %id);
-    let began = std::time::Instant::now();
-    let mut response = next.run(request).instrument(span.clone()).await;
-    let ms = began.elapsed().as_millis() as u64;
+    let (method, began) = (request.method().clone(), std::time::Instant::now());
+    let access = Access::begin(&request, &id);
+    let mut response = next.run(request).instrument(access.span.clone()).await;
     let status = response.status().as_u16();
-    span.in_scope(|| tracing::debug!(http.method = %method, http.path = path, http.status = status, ms, "answered"));
+    access.end(&response);
     let language = response.extensions().get::<Language>().copied().unwrap_or(language);
     let error = response.extensions_mut().remove::<ApiError>();
     tell_metrics(&method, route, status, began.elapsed(), error.as_ref());
@@ -136,6 +140,9 @@ async fn named(State(manners): State<Manners>, mut request: Request, next: Next)
     }
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, id);
+    }
+    if let Some(hsts) = hsts {
+        response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, hsts);
     }
     response
 }
@@ -174,6 +181,9 @@ fn forget_body(headers: &mut HeaderMap) {
 /// Tells the outer layer who it was, and which language they have chosen.
 async fn in_their_language(request: Request, next: Next) -> Response {
     let identity = request.extensions().get::<Identity>().cloned();
+    if let Some(identity) = identity.as_ref().filter(|identity| identity.in_an_account()) {
+        tracing::Span::current().record("user.id", tracing::field::display(identity.id()));
+    }
     let mut response = next.run(request).await;
     if let Some(identity) = identity {
         if let Some(language) = identity.user.language.as_deref().and_then(Language::of_tag) {

@@ -8,6 +8,7 @@ pub mod config;
 mod cpu;
 mod engines;
 mod health;
+mod in_use;
 mod keeping;
 mod library;
 mod lifecycle;
@@ -26,13 +27,15 @@ mod tls;
 mod watch;
 mod wyoming;
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 pub use engines::engines;
+pub use in_use::ModelsInUse;
 pub use serve::{Server, run};
 pub use tls::use_ring;
 
 use self::config::{Action, Config};
+use crate::engine::switch;
 
 /// Exit code for a configuration that cannot be used (`EX_USAGE` of sysexits.h).
 const EXIT_USAGE: u8 = 64;
@@ -55,13 +58,19 @@ pub fn main() -> ExitCode {
         eprintln!("error: {lacking}");
         return ExitCode::FAILURE;
     }
-    telemetry::start(&config);
     tls::use_ring();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("aigolos-net").build() {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("error: the async runtime does not start: {error}");
             return ExitCode::FAILURE;
+        }
+    };
+    let telemetry = match telemetry::start(&config, action == Action::Serve, runtime.handle()) {
+        Ok(telemetry) => telemetry,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::from(EXIT_USAGE);
         }
     };
     let result = runtime.block_on(async {
@@ -75,13 +84,16 @@ pub fn main() -> ExitCode {
             Action::Restore { file, force } => commands::backup::restore(&config, &file, force).await,
             Action::Models { action } => commands::models::models(&config, action).await,
             Action::Completions { shell } => commands::shell::completions(shell),
-            Action::Man { command } => commands::shell::man(command.as_deref()),
+            Action::Man => commands::shell::man(),
             Action::DevCert => commands::dev_cert::dev_cert(&config),
             Action::Say { text, output, voice } => commands::say(&config, &text, &output, voice).await,
         }
     });
+    telemetry.finish();
     // Native threads may still be at work; nobody waits for them.
-    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    // But for those of engines that are being dropped: their libraries end with the process.
+    switch::all_dropped(Duration::from_secs(5));
     match result {
         Ok(code) => code,
         Err(error) => {

@@ -44,7 +44,7 @@ use crate::{
                 secrets::Secrets,
             },
         },
-        rest::{self, models::Models, work::Work},
+        rest::{self, admin_logs::LogLevel, models::Models, work::Work},
     },
 };
 
@@ -68,6 +68,7 @@ pub struct Parts {
     /// Whoever sends the token is told them.
     pub metrics: Option<(Metrics, String)>,
     pub models: Models,
+    pub log: Arc<dyn LogLevel>,
     pub pages: PageSettings,
     pub work: Work,
     pub manners: Manners,
@@ -90,6 +91,7 @@ pub fn router(parts: Parts) -> Router {
         health,
         metrics,
         models,
+        log,
         pages,
         work,
         manners,
@@ -118,6 +120,7 @@ pub fn router(parts: Parts) -> Router {
         .merge(health::router(health)) // /api/health/
         .merge(people)
         .merge(rest::models::router(models)) // /api/models/
+        .merge(rest::admin_logs::router(log)) // /api/admin/log-level
         .merge(rest::admin_sessions::router(hub.clone(), archive.store())) // /api/admin/sessions
         .merge(rest::conversations::router(archive.store())) // /api/conversations/
         .merge(openai::rest::router(work.clone())) // /v1/

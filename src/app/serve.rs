@@ -13,13 +13,14 @@ use super::{
     config::Config,
     engines,
     health::Health,
-    keeping,
-    library::{self, FileChooser},
+    in_use::ModelsInUse,
+    keeping, library,
     lifecycle::Lifecycle,
     listen,
     metrics::{self, Metrics},
     router::{self, Parts},
     systemd,
+    telemetry::{self, ALWAYS, Control},
     tls::{self, Tls},
     wyoming,
 };
@@ -32,7 +33,7 @@ use crate::{
         message::{SessionOptions, TurnDetection},
         transcript::TranscriptSettings,
     },
-    engine::Engines,
+    engine::{Engines, switch::Switches},
     protocol::{
         native::routes::NativeSettings,
         openai::realtime::routes::RealtimeSettings,
@@ -48,6 +49,8 @@ pub struct Server {
     /// Where the metrics are, if they have a port of their own.
     pub metrics: Option<SocketAddr>,
     pub hub: Hub,
+    /// Exchanges the models in use.
+    pub models: ModelsInUse,
 }
 
 /// The `serve` command.
@@ -59,6 +62,10 @@ pub async fn serve(config: Config) -> Result<ExitCode, Box<dyn std::error::Error
         eprintln!("error: {error}");
         return Ok(ExitCode::from(EXIT_USAGE));
     }
+    tokio::spawn({
+        let config = config.clone();
+        async move { telemetry::toggle_on_signal(&config).await }
+    });
     let engines = engines(&config).await?;
     let listener = TcpListener::bind(config.bind).await.map_err(|error| {
         format!(
@@ -68,13 +75,17 @@ pub async fn serve(config: Config) -> Result<ExitCode, Box<dyn std::error::Error
     })?;
     let life = Lifecycle::of_signals();
     run_until(&config, engines, listener, life.clone(), |server| {
-        println!("aigolos is listening; open {}://{}", config.scheme(), server.address);
+        // Whatever LOG_LEVEL says: whoever started it waits for this.
         if let Some(address) = server.wyoming {
-            println!("Wyoming clients connect to tcp://{address}");
+            let url = format!("tcp://{address}");
+            tracing::info!(target: ALWAYS, url, "Wyoming clients connect to {url}");
         }
         if let Some(address) = server.metrics {
-            println!("Metrics are at http://{address}/metrics");
+            let url = format!("http://{address}/metrics");
+            tracing::info!(target: ALWAYS, url, "metrics are at {url}");
         }
+        let url = format!("{}://{}", config.scheme(), server.address);
+        tracing::info!(target: ALWAYS, url, "aigolos is listening; open {url}");
         systemd::up(server.hub.clone(), life);
     })
     .await?;
@@ -118,9 +129,19 @@ async fn run_until(
     for (part, info) in
         [("asr", engines.recognizer.info()), ("llm", engines.chat.info()), ("tts", engines.speech.info())]
     {
-        tracing::info!(part, engine = info.engine, model = info.model, demo = info.demo, hint = info.hint, "in use");
+        tracing::info!(
+            part,
+            engine = info.engine,
+            model = info.model,
+            demo = info.demo,
+            hint = info.hint,
+            "an engine is in use"
+        );
     }
     let (stopping, sockets) = (CancellationToken::new(), TaskTracker::new());
+    let _stops = stopping.clone().drop_guard(); // also where it does not come to serving
+    let (switches, engines) = Switches::before(engines);
+    let in_use = ModelsInUse::start(config, switches, stopping.clone());
     let store = keeping::open_store(config).await.map_err(io::Error::other)?;
     tracing::info!(kind = store.kind(), "the store is open");
     backup::finish_interrupted(&config.settings.data_dir, store.as_ref()).await.map_err(io::Error::other)?;
@@ -141,13 +162,13 @@ async fn run_until(
     let wyoming =
         wyoming::open(config, engines.clone(), hub_settings(config), native_settings(config).defaults).await?;
     let library = library::open(config).map_err(io::Error::other)?;
-    let chooser: Arc<dyn Chooser> = Arc::new(FileChooser::new(config));
+    let chooser: Arc<dyn Chooser> = Arc::new(in_use.clone());
     if config.settings.library.llm_pull {
         let fetching = library::fetch_chat_model(config.clone(), library.clone(), Arc::clone(&chooser));
         tokio::spawn(stopping.clone().run_until_cancelled_owned(fetching));
     }
     let hub = Hub::new(engines, hub_settings(config), archive.journal());
-    let health = Health::new(hub.clone(), archive.clone(), life.clone(), stopping.clone());
+    let health = Health::new(hub.clone(), archive.clone(), life.clone(), stopping.clone(), tls.clone());
     let metrics_door = metrics::Door::open(config).await?;
     let sources = metrics::Sources {
         hub: hub.clone(),
@@ -176,6 +197,7 @@ async fn run_until(
             hub: hub.clone(),
             shutdown: stopping.clone(),
         },
+        log: Arc::new(Control::of(config)),
         work,
         manners: keeping::manners(config).map_err(io::Error::other)?,
         pages: keeping::pages(config),
@@ -189,6 +211,7 @@ async fn run_until(
         wyoming: wyoming.as_ref().map(|door| door.address),
         metrics: metrics_door.as_ref().map(|door| door.address),
         hub: hub.clone(),
+        models: in_use,
     });
 
     let serving_metrics =
@@ -244,6 +267,7 @@ fn hub_settings(config: &Config) -> HubSettings {
                 history_tokens: settings.history_tokens as usize,
             },
             transcript: TranscriptSettings::default(),
+            log_transcripts: settings.logs.log_transcripts,
             ..DriverSettings::default()
         },
         ..HubSettings::default()

@@ -8,6 +8,7 @@ use std::{
 
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::Instrument;
 use uuid::Uuid;
 
 pub use super::outbox::Outgoing;
@@ -179,12 +180,14 @@ impl Hub {
         };
         let driver = Driver::new(inner.engines.clone(), inner.settings.driver.clone(), beginning);
         let (hub, stop) = (self.clone(), session.stop.clone());
-        tracing::info!(session.id = %id, conversation.id = %conversation, "session started");
-        inner.tasks.spawn(async move {
+        let user = owner.user;
+        tracing::info!(session.id = %id, conversation.id = %conversation, user.id = %user, "session started");
+        let running = async move {
             driver.run(inbox, stop).await;
             lock(&hub.inner.sessions).remove(&id);
-            tracing::info!(session.id = %id, "session ended");
-        });
+        };
+        let span = tracing::info_span!(parent: None, "session", session.id = %id, conversation.id = %conversation, user.id = %user);
+        inner.tasks.spawn(running.instrument(span));
         Ok(attachment)
     }
 

@@ -14,6 +14,17 @@ pub enum Mode {
     Transcribe,
 }
 
+impl Mode {
+    /// Its name in traces.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Converse => "converse",
+            Self::Transcribe => "transcribe",
+        }
+    }
+}
+
 /// When the person's turn ends.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum TurnDetection {
@@ -185,6 +196,20 @@ pub enum CancelReason {
     Failed,
 }
 
+impl CancelReason {
+    /// Its name in logs.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::BargeIn => "barge_in",
+            Self::Client => "cancelled",
+            Self::Superseded => "superseded",
+            Self::Closing => "closing",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// What a session tells. Times count milliseconds of input audio since the session began.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
@@ -330,4 +355,20 @@ pub enum CloseReason {
     Abandoned,
     /// The operator ended it, or its owner may no longer come in.
     Revoked,
+}
+
+impl CloseReason {
+    /// Its name in logs.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ClientEnded => "client_ended",
+            Self::Idle => "idle",
+            Self::SlowReader => "slow_reader",
+            Self::Shutdown => "shutting_down",
+            Self::Restart => "restart",
+            Self::Abandoned => "abandoned",
+            Self::Revoked => "revoked",
+        }
+    }
 }

@@ -224,7 +224,14 @@ mod tests {
 
     impl Recognizer for Echo {
         fn info(&self) -> EngineInfo {
-            EngineInfo { engine: "echo".into(), model: String::new(), demo: true, hint: None, languages: vec![] }
+            EngineInfo {
+                engine: "echo".into(),
+                model: String::new(),
+                demo: true,
+                loaded: true,
+                hint: None,
+                languages: vec![],
+            }
         }
 
         fn max_audio(&self) -> Duration {

@@ -4,6 +4,7 @@
 use std::time::Instant;
 
 use tokio::sync::mpsc;
+use tracing::{Instrument, field::Empty};
 
 use super::{
     playout::Part,
@@ -12,6 +13,7 @@ use super::{
 use crate::{
     audio::{RateConverter, SampleRate},
     engine::{ChatDelta, ChatRequest, EngineError, Engines, SpeakRequest, StopCause},
+    model::{TRACE_PART, within},
 };
 
 /// Parts in hand between the maker and the playout. Full: the voice waits, and behind it the model.
@@ -63,12 +65,13 @@ enum Piece {
 #[must_use]
 pub fn make(engines: Engines, job: ReplyJob) -> mpsc::Receiver<Made> {
     let (made, parts) = mpsc::channel(PARTS);
-    tokio::spawn(async move {
+    let making = async move {
         tokio::select! {
             () = made.closed() => {}
             () = run(&engines, job, &made) => {}
         }
-    });
+    };
+    tokio::spawn(making.in_current_span());
     parts
 }
 
@@ -102,7 +105,21 @@ async fn write(
     made: &mpsc::Sender<Made>,
     sentences: mpsc::Sender<Piece>,
 ) -> Result<Stopped, EngineError> {
-    let mut stream = engines.chat.reply(job.request.clone());
+    let span = tracing::info_span!(
+        target: TRACE_PART,
+        "chat",
+        engine = Empty,
+        model = Empty,
+        first_token_ms = Empty,
+        prompt_tokens = Empty,
+        reply_tokens = Empty
+    );
+    if !span.is_disabled() {
+        let info = engines.chat.info();
+        span.record("engine", info.engine).record("model", info.model);
+    }
+    let began = Instant::now();
+    let mut stream = within(span.clone()).in_scope(|| engines.chat.reply(job.request.clone()));
     let mut splitter = Splitter::new(job.language.as_deref());
     let (mut first_token, mut first_sentence) = (true, true);
     let (mut calling, mut stopped) = (false, None);
@@ -112,6 +129,7 @@ async fn write(
             ChatDelta::Text(_) if calling => tracing::debug!("text after a call is left out"),
             ChatDelta::Text(text) => {
                 if std::mem::take(&mut first_token) {
+                    span.record("first_token_ms", began.elapsed().as_millis() as u64);
                     let _ = made.send(Made::FirstToken(Instant::now())).await;
                 }
                 if !job.speak {
@@ -133,6 +151,7 @@ async fn write(
                 let _ = sentences.send(Piece::Silent(Part::Arguments { call, delta })).await;
             }
             ChatDelta::Done { prompt_tokens, reply_tokens, stop } => {
+                span.record("prompt_tokens", prompt_tokens).record("reply_tokens", reply_tokens);
                 stopped = Some(Stopped { cause: stop, prompt_tokens, reply_tokens });
             }
         }
@@ -162,15 +181,28 @@ async fn speak(
     if sentence.spoken.trim().is_empty() {
         return Ok(());
     }
-    let mut sound = engines.speech.speak(SpeakRequest {
+    let span = tracing::info_span!(
+        target: TRACE_PART,
+        "synthesis",
+        chars = sentence.spoken.chars().count(),
+        first_sound_ms = Empty,
+        sound_ms = Empty
+    );
+    let request = SpeakRequest {
         text: sentence.spoken,
         voice: job.voice.clone(),
         language: job.language.clone(),
         speed: job.speed,
-    });
+    };
+    let (began, mut sound_ms) = (Instant::now(), 0);
+    let mut sound = within(span.clone()).in_scope(|| engines.speech.speak(request));
     let mut converter: Option<RateConverter> = None;
     while let Some(piece) = sound.recv().await {
         let piece = piece?;
+        if sound_ms == 0 {
+            span.record("first_sound_ms", began.elapsed().as_millis() as u64);
+        }
+        sound_ms += piece.duration().as_millis() as u64;
         if std::mem::take(first_sound) {
             let _ = made.send(Made::FirstSound(Instant::now())).await;
         }
@@ -180,6 +212,7 @@ async fn speak(
             let _ = made.send(Made::Part(Part::Sound(samples))).await;
         }
     }
+    span.record("sound_ms", sound_ms);
     if let Some(mut converter) = converter {
         let samples = converter.finish().samples;
         if !samples.is_empty() {

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use futures::future::{self, BoxFuture};
 use jiff::Zoned;
 use tokio::sync::mpsc;
+use tracing::Instrument;
 
 use self::{timer::Starts, words::Heard};
 use super::{
@@ -104,6 +105,7 @@ impl ChatModel for Assistant {
             engine: "builtin".into(),
             model: "assistant".into(),
             demo: true,
+            loaded: true,
             hint: Some(self.hint.clone()),
             languages: vec!["en".into()],
         }
@@ -132,7 +134,7 @@ impl ChatModel for Assistant {
         let (prompt_tokens, reply_tokens) = (u32::try_from(prompt).ok(), u32::try_from(deltas.len()).ok());
         deltas.push(ChatDelta::Done { prompt_tokens, reply_tokens, stop });
         let mut meter = ChatMeter::new("builtin");
-        tokio::spawn(async move {
+        let telling = async move {
             let done = deltas.pop();
             for delta in deltas {
                 meter.told();
@@ -144,7 +146,8 @@ impl ChatModel for Assistant {
                 meter.ended(&done);
                 let _ = out.send(done).await;
             }
-        });
+        };
+        tokio::spawn(telling.in_current_span());
         stream
     }
 

@@ -35,6 +35,15 @@ impl EngineError {
         }
     }
 
+    /// What goes into the log. Where a chat server was asked, its words are left out: they may quote what was said.
+    #[must_use]
+    pub fn for_log(&self) -> String {
+        match self {
+            Self::Failed { engine: engine @ ("ollama" | "openai"), .. } => format!("{engine} failed"),
+            other => other.to_string(),
+        }
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn hint(&self) -> String {

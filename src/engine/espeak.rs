@@ -102,6 +102,7 @@ impl Synthesizer for Espeak {
             engine: "espeak".into(),
             model: self.default.clone(),
             demo: true,
+            loaded: true,
             hint: Some("for a natural voice put a Piper voice (.onnx and .onnx.json) into MODELS_DIR/piper".into()),
             languages,
         }

@@ -17,6 +17,7 @@ pub mod openai_chat;
 pub mod piper;
 pub mod speech;
 mod streaming;
+pub mod switch;
 mod thinking;
 pub mod vad;
 pub mod whisper;
@@ -24,7 +25,10 @@ pub mod worker;
 
 pub use error::EngineError;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures::future::BoxFuture;
 use serde::Serialize;
@@ -44,6 +48,9 @@ pub struct EngineInfo {
     pub model: String,
     /// True for the small bundled engines that make the first run work.
     pub demo: bool,
+    /// False once it has left memory because nobody used it; it is loaded again when it is needed. What another server
+    /// holds in its memory is not told here.
+    pub loaded: bool,
     /// How to get something better or mend what is missing, in one sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
@@ -61,6 +68,18 @@ pub enum Priority {
     Recording,
     Partial,
     Final,
+}
+
+impl Priority {
+    /// Its name in traces.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Recording => "recording",
+            Self::Partial => "partial",
+            Self::Final => "final",
+        }
+    }
 }
 
 /// One stretch of speech to turn into text.
@@ -115,6 +134,17 @@ pub trait Recognizer: Send + Sync + 'static {
     fn max_audio(&self) -> Duration;
     /// Queues one request. Full queue: a partial is refused ([`EngineError::Overloaded`]), a final waits its turn.
     fn submit(&self, request: RecognizeRequest) -> Recognition;
+    /// Begins to load what has left memory, and returns at once; called when a session starts and when somebody begins
+    /// to speak.
+    fn wake(&self) {}
+    /// Lets it leave memory if it has not been used for `unused_for` at the time `now`; whether it does. Returns at once.
+    fn rest(&self, _now: Instant, _unused_for: Duration) -> bool {
+        false
+    }
+    /// What it forwards to at this moment; `None`: nothing, it is the engine itself. See [`Engines::ears`].
+    fn current(&self) -> Option<Arc<dyn Recognizer>> {
+        None
+    }
     /// What its threads are doing and have done, for metrics; `None`: it has none of its own.
     fn load(&self) -> Option<worker::Load> {
         None
@@ -245,6 +275,12 @@ pub trait Synthesizer: Send + Sync + 'static {
     fn info(&self) -> EngineInfo;
     fn voices(&self) -> Vec<VoiceInfo>;
     fn speak(&self, request: SpeakRequest) -> SpeechStream;
+    /// As [`Recognizer::wake`].
+    fn wake(&self) {}
+    /// As [`Recognizer::rest`].
+    fn rest(&self, _now: Instant, _unused_for: Duration) -> bool {
+        false
+    }
 }
 
 // -------------------------------------------------------------- voice activity
@@ -257,7 +293,7 @@ pub trait VoiceDetector: Send {
     fn reset(&mut self);
 }
 
-/// The engines a server runs with, chosen once at start.
+/// The engines a server runs with. Behind each there may be a [`switch`], and then another one tomorrow.
 #[derive(Clone)]
 pub struct Engines {
     pub recognizer: Arc<dyn Recognizer>,
@@ -267,4 +303,13 @@ pub struct Engines {
     pub detector: Arc<dyn Fn() -> Box<dyn VoiceDetector> + Send + Sync>,
     /// The name of what `detector` makes: `webrtc`, `earshot` or `cascade`.
     pub detector_name: &'static str,
+}
+
+impl Engines {
+    /// The recogniser to stay with for one utterance or one recording: another one might hear less at once than the
+    /// audio was cut for. It stays in memory until this is dropped.
+    #[must_use]
+    pub fn ears(&self) -> Arc<dyn Recognizer> {
+        self.recognizer.current().unwrap_or_else(|| Arc::clone(&self.recognizer))
+    }
 }

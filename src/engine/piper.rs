@@ -9,11 +9,15 @@ mod sound;
 mod voices;
 mod worker;
 
-use std::{num::NonZeroUsize, path::PathBuf};
+use std::{
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
 
 use tokio::sync::mpsc;
 
-pub use self::voices::Broken;
+pub use self::voices::{Broken, Stamp, stamps};
 use self::{
     voices::Voice,
     worker::{Job, MAX_PIECES, Workers},
@@ -91,7 +95,7 @@ impl Piper {
         let workers = Workers::start(settings, espeak)?;
         // Fresh queue: there is room. Should it fail, the first sentence loads the voice.
         let _ = workers.submit(Job::Load(voices[default].clone()));
-        tracing::debug!(voices = voices.len(), workers = settings.workers, runtime, "piper started");
+        tracing::debug!(voices = voices.len(), workers = settings.workers, version = runtime, "piper started");
         Ok(Self { workers, voices, default, broken, runtime })
     }
 
@@ -107,7 +111,13 @@ impl Piper {
 
     /// Whether the voice the settings name is in their folder; true if they name none.
     pub(super) fn knows_default(settings: &PiperSettings) -> bool {
-        settings.voice.as_deref().is_none_or(|voice| named(&voices::find(&settings.folder).0, voice).is_some())
+        settings.voice.as_deref().is_none_or(|voice| Self::has_files(&settings.folder, voice))
+    }
+
+    /// Whether `id` (`voice` or `voice#speaker`) names a voice in `folder` whose files are whole.
+    #[must_use]
+    pub fn has_files(folder: &Path, id: &str) -> bool {
+        named(&voices::find(folder).0, id).is_some()
     }
 
     /// Whether `id` (`voice` or `voice#speaker`) names a voice of ours.
@@ -150,9 +160,8 @@ impl Piper {
         }
         let (voice, speaker) = self.choose(request)?;
         let speed = if request.speed.is_finite() { request.speed.clamp(0.25, 4.0) } else { 1.0 };
-        let meter = SpeechMeter::new("piper");
-        let job =
-            Job::Speak { text: request.text.clone(), voice: voice.clone(), speaker, speed, out: out.clone(), meter };
+        let (text, voice, out, span) = (request.text.clone(), voice.clone(), out.clone(), tracing::Span::current());
+        let job = Job::Speak { text, voice, speaker, speed, out, meter: SpeechMeter::new("piper"), span };
         self.workers.submit(job)
     }
 }
@@ -167,7 +176,8 @@ impl Synthesizer for Piper {
                 if self.broken.len() > 1 { format!(" (and {} more)", self.broken.len() - 1) } else { String::new() };
             format!("left out: {}: {}{more}", problem.path.display(), problem.reason)
         });
-        EngineInfo { engine: "piper".into(), model: self.voices[self.default].id.clone(), demo: false, hint, languages }
+        let (model, loaded) = (self.voices[self.default].id.clone(), self.workers.loaded());
+        EngineInfo { engine: "piper".into(), model, demo: false, loaded, hint, languages }
     }
 
     fn voices(&self) -> Vec<VoiceInfo> {
@@ -181,6 +191,14 @@ impl Synthesizer for Piper {
             let _ = out.try_send(Err(error));
         }
         stream
+    }
+
+    fn wake(&self) {
+        self.workers.wake(&self.voices[self.default]);
+    }
+
+    fn rest(&self, now: Instant, unused_for: Duration) -> bool {
+        self.workers.rest_unused(now, unused_for)
     }
 }
 

@@ -1,6 +1,11 @@
 //! Which voice engine a server speaks with, and which language a text is in.
 
-use std::{ops::RangeInclusive, str::FromStr, sync::Arc};
+use std::{
+    ops::RangeInclusive,
+    str::FromStr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::{
     EngineError, EngineInfo, SpeakRequest, SpeechStream, Synthesizer, VoiceInfo,
@@ -128,6 +133,16 @@ impl Synthesizer for Both {
             None => !self.preferred,
         };
         if piper { self.piper.speak(request) } else { self.espeak.speak(request) }
+    }
+
+    fn wake(&self) {
+        if !self.preferred {
+            self.piper.wake();
+        }
+    }
+
+    fn rest(&self, now: Instant, unused_for: Duration) -> bool {
+        self.piper.rest(now, unused_for)
     }
 }
 

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use reqwest::{Client, RequestBuilder, Response, StatusCode, Url, header};
 use tokio::{sync::mpsc, time::Instant};
+use tracing::Instrument;
 
 use super::{
     ChatDelta, ChatRequest, ChatStream, EngineError, StopCause,
@@ -148,7 +149,7 @@ pub(super) fn shown(url: &Url) -> String {
 pub(super) fn start<D: Dialect>(dialect: Arc<D>, patience: Patience, chat: ChatRequest) -> ChatStream {
     let (listener, stream) = mpsc::channel(STREAM_CAPACITY);
     let mut meter = ChatMeter::new(D::ENGINE);
-    tokio::spawn(async move {
+    let replying = async move {
         tokio::select! {
             biased;
             // Dropping the reply's future drops the response and with it the connection.
@@ -156,11 +157,16 @@ pub(super) fn start<D: Dialect>(dialect: Arc<D>, patience: Patience, chat: ChatR
             outcome = reply(&*dialect, patience, &chat, &listener, &mut meter) => {
                 meter.ended(&outcome);
                 dialect.ended(outcome.as_ref().map(|_| ()));
+                if let Err(error) = &outcome {
+                    // In the server's own words, which may quote what was said.
+                    tracing::debug!(engine = D::ENGINE, %error, "the chat server did not answer");
+                }
                 // A listener that has just left needs neither the error nor the end.
                 let _ = listener.send(outcome).await;
             }
         }
-    });
+    };
+    tokio::spawn(replying.in_current_span());
     stream
 }
 
@@ -181,7 +187,7 @@ async fn reply<D: Dialect>(
             Ok(done) => return Ok(done),
             Err(Refusal { error, again }) => match pauses.next().filter(|_| again && !sent.any) {
                 Some(pause) => {
-                    tracing::info!(llm.engine = D::ENGINE, %error, "trying the chat model again");
+                    tracing::info!(engine = D::ENGINE, error = error.for_log(), "trying the chat model again");
                     tokio::time::sleep(*pause).await;
                 }
                 None => return Err(error),

@@ -9,6 +9,9 @@
 //!   decoder and has to be chosen when the model is loaded, so a second, aligning copy of the model is loaded when
 //!   words are first asked for; a model above [`SHARED_ABOVE_BYTES`] is loaded once, aligning.
 //!
+//! A model that nobody uses may leave memory ([`Recognizer::rest`]): the workers let go of their states, the last one of the
+//! model, and the first job afterwards, or [`Recognizer::wake`], loads it again.
+//!
 //! whisper.cpp looks at its abort flag after the encoder and after each token, not inside the encoder: aborting a
 //! partial frees its thread at once only once its encoder pass is over.
 
@@ -23,15 +26,18 @@ mod times;
 
 use std::{
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    sync::{Arc, Mutex, PoisonError, Weak},
+    time::{Duration, Instant},
 };
 
 use tokio::sync::oneshot;
+use tracing::field::Empty;
 use whisper_rs::WhisperContext;
 
 pub use self::guard::GuardSettings;
 use self::{decode::Decoder, model::Facts};
+use crate::model::{TRACE_PART, within};
+
 use super::{
     EngineError, EngineInfo, Recognition, RecognizeRequest, Recognizer, Transcript,
     worker::{Load, Pool, PoolSettings},
@@ -106,11 +112,11 @@ impl Default for WhisperSettings {
     }
 }
 
-/// whisper.cpp behind the [`Recognizer`] trait.
+/// whisper.cpp behind the [`Recognizer`] trait. Dropping it waits for the work that somebody still waits for.
 pub struct Whisper {
     pool: Pool<Decoder>,
     info: EngineInfo,
-    facts: Facts,
+    model: Arc<Model>,
 }
 
 impl Whisper {
@@ -125,10 +131,15 @@ impl Whisper {
         let facts = model::inspect(&settings.model)?;
         let info = info(&settings.model, &facts);
         let pool_settings = PoolSettings { workers: settings.workers, queue: settings.queue };
-        let contexts = Arc::new(Contexts::load(settings, facts.clone())?);
-        let pool = Pool::start("whisper", &pool_settings, move |_| Decoder::new(contexts.clone()))?;
-        tracing::info!(asr.model = %info.model, asr.workers = pool_settings.workers, "speech recognition is ready");
-        Ok(Self { pool, info, facts })
+        let model = Arc::new(Model { settings, facts, contexts: Mutex::default(), trouble: Mutex::default() });
+        let first = model.contexts()?; // held until the workers hold it
+        let pool = {
+            let model = model.clone();
+            Pool::start("whisper", &pool_settings, move |_| Decoder::new(model.contexts()?))?
+        };
+        drop(first);
+        tracing::info!(model = info.model, workers = pool_settings.workers, "speech recognition is ready");
+        Ok(Self { pool, info, model })
     }
 
     /// What the workers are doing and have done, for metrics.
@@ -143,13 +154,28 @@ impl Whisper {
     }
 }
 
+impl Drop for Whisper {
+    fn drop(&mut self) {
+        self.pool.finish();
+    }
+}
+
 impl Recognizer for Whisper {
     fn info(&self) -> EngineInfo {
-        self.info.clone()
+        let trouble = self.model.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        EngineInfo { loaded: self.pool.loaded(), hint: trouble.or(self.info.hint.clone()), ..self.info.clone() }
     }
 
     fn max_audio(&self) -> Duration {
-        self.facts.max_audio()
+        self.model.facts.max_audio()
+    }
+
+    fn wake(&self) {
+        self.pool.wake();
+    }
+
+    fn rest(&self, now: Instant, unused_for: Duration) -> bool {
+        self.pool.rest_unused(now, unused_for)
     }
 
     fn load(&self) -> Option<Load> {
@@ -162,7 +188,17 @@ impl Recognizer for Whisper {
             let _ = reply.send(Ok(Transcript::default()));
             return answer;
         }
-        self.pool.submit(request.session, request.priority, request)
+        let span = tracing::info_span!(
+            target: TRACE_PART,
+            "recognise",
+            kind = request.priority.name(),
+            engine = "whisper",
+            model = self.info.model,
+            audio_ms = request.audio.ms(),
+            queue_ms = Empty,
+            compute_ms = Empty
+        );
+        within(span).in_scope(|| self.pool.submit(request.session, request.priority, request))
     }
 }
 
@@ -183,7 +219,45 @@ fn info(model: &WhisperModel, facts: &Facts) -> EngineInfo {
             (name.strip_prefix("ggml-").map_or(name.clone(), str::to_owned), false, None)
         }
     };
-    EngineInfo { engine: "whisper".into(), model, demo, hint, languages }
+    EngineInfo { engine: "whisper".into(), model, demo, loaded: true, hint, languages }
+}
+
+/// The model, in memory or not.
+struct Model {
+    settings: WhisperSettings,
+    facts: Facts,
+    /// Held by the workers; locked while it is being loaded, so that all of them get the same.
+    contexts: Mutex<Weak<Contexts>>,
+    /// Why it could not be loaded again.
+    trouble: Mutex<Option<String>>,
+}
+
+impl Model {
+    /// The model in memory, loaded if it is not there.
+    fn contexts(&self) -> Result<Arc<Contexts>, EngineError> {
+        let mut contexts = self.contexts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(contexts) = contexts.upgrade() {
+            return Ok(contexts);
+        }
+        let loaded = self.load();
+        let trouble = loaded.as_ref().err().map(|error| format!("it cannot be loaded: {error}; {}", error.hint()));
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+        let loaded = Arc::new(loaded?);
+        *contexts = Arc::downgrade(&loaded);
+        Ok(loaded)
+    }
+
+    fn load(&self) -> Result<Contexts, EngineError> {
+        let began = Instant::now();
+        // The file may be another by now; what was said of the model must hold.
+        if model::inspect(&self.settings.model)? != self.facts {
+            let reason = "its file has become another model; choose it again".into();
+            return Err(EngineError::Failed { engine: "whisper", reason });
+        }
+        let contexts = Contexts::load(self.settings.clone(), self.facts.clone())?;
+        tracing::debug!(took_ms = began.elapsed().as_millis() as u64, "whisper model loaded");
+        Ok(contexts)
+    }
 }
 
 /// The model in memory: once plain, and once aligning where word times were asked for.

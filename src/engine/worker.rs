@@ -14,11 +14,15 @@
 //!   of the newest waiting partial if there is one. What bounds the finals is that a caller waits for one before it
 //!   submits the next (an utterance has at most two in flight): sessions x 2.
 //! - A panicking job answers [`EngineError::Failed`]; its thread makes itself a fresh worker and goes on.
+//! - Workers that nobody has used for long may leave memory (`rest`); their threads stay, the queue's rules go on holding, and
+//!   each thread makes itself a fresh worker when it next gets a job or is told to.
 //!
 //! Nothing here knows Whisper: a [`Worker`] is anything that turns jobs into outputs and looks at [`Running::aborted`]
 //! now and then.
 
+mod admit;
 mod queue;
+mod rest;
 #[cfg(test)]
 mod tests;
 
@@ -34,7 +38,10 @@ use std::{
 
 use tokio::sync::oneshot;
 
-use self::queue::{Queue, Waiting};
+use self::{
+    queue::{Queue, Waiting},
+    rest::Order,
+};
 use super::{EngineError, Priority};
 use crate::model::SessionId;
 
@@ -124,7 +131,23 @@ struct State<W: Worker> {
     /// Smoothed time one job takes, for `retry_after_ms`.
     job_time: Duration,
     load: Load,
+    /// What each thread holds, and is to do about it before its next job.
+    places: Vec<Place>,
+    /// When work last came, ended or was announced.
+    last_use: Instant,
+    /// No more work comes: the threads end when what waits is done.
+    finishing: bool,
     closed: bool,
+}
+
+/// A thread's worker.
+#[derive(Clone, Copy, Default)]
+struct Place {
+    loaded: bool,
+    /// To leave memory.
+    rests: bool,
+    /// To be made before there is a job for it.
+    wakes: bool,
 }
 
 struct Occupant {
@@ -153,6 +176,9 @@ impl<W: Worker> Pool<W> {
                 running: (0..workers).map(|_| None).collect(),
                 job_time: Duration::from_millis(100),
                 load: Load::default(),
+                places: vec![Place { loaded: true, ..Place::default() }; workers],
+                last_use: Instant::now(),
+                finishing: false,
                 closed: false,
             }),
             arrived: Condvar::new(),
@@ -175,12 +201,13 @@ impl<W: Worker> Pool<W> {
     /// Queues a job by the rules above.
     pub fn submit(&self, session: SessionId, priority: Priority, job: W::Job) -> Answer<W::Output> {
         let (reply, answer) = oneshot::channel();
-        let waiting = Waiting { session, job, reply, since: Instant::now() };
+        let waiting = Waiting { session, job, reply, since: Instant::now(), span: tracing::Span::current() };
         let mut state = self.shared.lock();
         if state.closed {
             waiting.answer(Err(EngineError::Closed));
             return answer;
         }
+        state.used();
         match priority {
             Priority::Partial => state.admit_partial(waiting, self.shared.capacity),
             Priority::Final => state.admit_final(waiting, self.shared.capacity),
@@ -231,83 +258,6 @@ impl<W: Worker> Drop for Pool<W> {
     }
 }
 
-impl<W: Worker> State<W> {
-    fn admit_partial(&mut self, partial: Waiting<W::Job, W::Output>, capacity: usize) {
-        if self.queue.has_partial(partial.session) {
-            if let Some(older) = self.queue.replace_partial(partial) {
-                self.load.superseded += 1;
-                older.answer(Err(EngineError::Superseded));
-            }
-            return;
-        }
-        if self.queue.len() >= capacity {
-            self.load.abandoned += self.queue.remove_abandoned();
-        }
-        if self.queue.len() >= capacity {
-            self.load.shed += 1;
-            partial.answer(Err(EngineError::Overloaded { retry_after_ms: self.retry_after_ms() }));
-        } else {
-            self.queue.push(Priority::Partial, partial);
-        }
-    }
-
-    fn admit_final(&mut self, arriving: Waiting<W::Job, W::Output>, capacity: usize) {
-        let session = arriving.session;
-        if let Some(waiting) = self.queue.remove_partial(session) {
-            self.load.superseded += 1;
-            waiting.answer(Err(EngineError::Superseded));
-        }
-        let mut aborted = false;
-        for partial in self.running.iter().flatten().filter(|o| o.session == session && o.priority == Priority::Partial)
-        {
-            aborted |= !partial.withdrawn.swap(true, Ordering::Relaxed);
-        }
-        let all_busy = self.running.iter().all(Option::is_some);
-        if all_busy && !aborted {
-            let youngest = self
-                .running
-                .iter()
-                .flatten()
-                .filter(|o| o.priority != Priority::Final && !o.withdrawn.load(Ordering::Relaxed))
-                .max_by_key(|o| (o.priority == Priority::Recording, o.started));
-            // One that is already being aborted will free its thread for this final or an earlier one.
-            let coming_free = self.running.iter().flatten().filter(|o| o.withdrawn.load(Ordering::Relaxed)).count();
-            if let Some(youngest) = youngest
-                && coming_free <= self.queue.finals()
-            {
-                youngest.withdrawn.store(true, Ordering::Relaxed);
-            }
-        }
-        if self.queue.len() >= capacity
-            && let Some(shed) = self.queue.pop_newest_partial()
-        {
-            self.load.shed += 1;
-            shed.answer(Err(EngineError::Overloaded { retry_after_ms: self.retry_after_ms() }));
-        }
-        self.queue.push(Priority::Final, arriving);
-    }
-
-    /// The next job somebody still waits for.
-    #[expect(clippy::type_complexity, reason = "named at its only call")]
-    fn next(&mut self) -> Option<(Priority, Waiting<W::Job, W::Output>)> {
-        loop {
-            let recording = |o: &&Occupant| o.priority == Priority::Recording;
-            let busy = self.running.iter().flatten().filter(recording).count();
-            let (priority, waiting) = self.queue.pop(busy + 1 < self.running.len().max(2))?;
-            if !waiting.abandoned() {
-                return Some((priority, waiting));
-            }
-            self.load.abandoned += 1;
-        }
-    }
-
-    /// How long until what waits now will have been done.
-    fn retry_after_ms(&self) -> u64 {
-        let jobs = (self.queue.len() / self.running.len() + 1) as u32;
-        ((self.job_time * jobs).as_millis() as u64).clamp(50, 10_000)
-    }
-}
-
 impl<W: Worker> Shared<W> {
     /// No code that can panic runs under the lock, so a poisoned one still holds whole data.
     fn lock(&self) -> MutexGuard<'_, State<W>> {
@@ -316,21 +266,53 @@ impl<W: Worker> Shared<W> {
 
     fn work(&self, index: usize, worker: W, make: &dyn Fn(usize) -> Result<W, EngineError>) {
         let mut worker = Some(worker);
-        while let Some((waiting, queued, withdrawn)) = self.take(index) {
-            let Waiting { job, reply, .. } = waiting;
-            let started = Instant::now();
+        while let Some(order) = self.take(index) {
+            let (waiting, queued, withdrawn) = match order {
+                Order::Job(waiting, queued, withdrawn) => (waiting, queued, withdrawn),
+                Order::Rest => {
+                    drop(worker.take());
+                    self.holds(index, false);
+                    continue;
+                }
+                Order::Wake => {
+                    worker = worker.or_else(|| self.made(index, make));
+                    self.holds(index, worker.is_some());
+                    continue;
+                }
+            };
+            let Waiting { job, reply, span, .. } = waiting;
+            let entered = span.enter();
+            span.record("queue_ms", queued.as_millis() as u64);
+            let mut started = Instant::now();
             let caller_gone = || reply.is_closed();
             let running = Running { queued, withdrawn: &withdrawn, caller_gone: &caller_gone };
-            let outcome = catch_unwind(AssertUnwindSafe(|| match &mut worker {
-                Some(worker) => worker.run(job, &running),
-                lost => lost.insert(make(index)?).run(job, &running),
+            let outcome = catch_unwind(AssertUnwindSafe(|| {
+                let worker = match &mut worker {
+                    Some(worker) => worker,
+                    lost => {
+                        let fresh = lost.insert(make(index)?);
+                        // Making one takes its time: that is no part of the job, which may have become needless.
+                        started = Instant::now();
+                        if running.aborted() {
+                            return Err(EngineError::Superseded);
+                        }
+                        fresh
+                    }
+                };
+                worker.run(job, &running)
             }))
             .ok();
             let panicked = outcome.is_none();
+            span.record("compute_ms", started.elapsed().as_millis() as u64);
+            let (queue_ms, compute_ms) = (queued.as_millis() as u64, started.elapsed().as_millis() as u64);
+            tracing::trace!(engine = self.engine, queue_ms, compute_ms, "a job is done");
+            drop(entered);
+            drop(span);
             let outcome = outcome.unwrap_or_else(|| {
                 worker = None; // whatever it was in the middle of is lost with it
                 Err(EngineError::Failed { engine: self.engine, reason: "a bug stopped this job".into() })
             });
+            self.holds(index, worker.is_some());
             // Free the thread's place before answering: whoever sees the answer also sees the place free.
             let outcome = self.give_back(index, started.elapsed(), panicked, &withdrawn, outcome);
             if reply.send(outcome).is_err() {
@@ -339,13 +321,15 @@ impl<W: Worker> Shared<W> {
         }
     }
 
-    /// Waits for a job and takes the thread's place; `None` when the pool closes.
-    #[expect(clippy::type_complexity, reason = "named at its only call")]
-    fn take(&self, index: usize) -> Option<(Waiting<W::Job, W::Output>, Duration, Arc<AtomicBool>)> {
+    /// Waits for something to do and, where it is a job, takes the thread's place; `None` when the pool closes.
+    fn take(&self, index: usize) -> Option<Order<W>> {
         let mut state = self.lock();
         loop {
             if state.closed {
                 return None;
+            }
+            if let Some(order) = state.order(index) {
+                return Some(order);
             }
             if let Some((priority, waiting)) = state.next() {
                 let withdrawn = Arc::new(AtomicBool::new(false));
@@ -356,7 +340,10 @@ impl<W: Worker> Shared<W> {
                     withdrawn: withdrawn.clone(),
                 });
                 let queued = waiting.since.elapsed();
-                return Some((waiting, queued, withdrawn));
+                return Some(Order::Job(waiting, queued, withdrawn));
+            }
+            if state.finishing {
+                return None;
             }
             state = self.arrived.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
@@ -371,6 +358,7 @@ impl<W: Worker> Shared<W> {
         outcome: Result<W::Output, EngineError>,
     ) -> Result<W::Output, EngineError> {
         let mut state = self.lock();
+        state.used();
         state.running[index] = None;
         state.load.done += 1;
         state.load.panics += u64::from(panicked);

@@ -1,6 +1,6 @@
 //! A file to its sound, and where somebody speaks in it.
 
-use std::{fs::File, ops::Range, path::PathBuf, thread, time::Duration};
+use std::{fs::File, ops::Range, path::PathBuf, sync::Arc, thread, time::Duration};
 
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -10,7 +10,11 @@ use super::{
     kind::{content_of, kind_of},
     outcome::Failure,
 };
-use crate::{audio::Mono16k, conversation::offline::pieces, engine::Engines};
+use crate::{
+    audio::Mono16k,
+    conversation::offline::pieces,
+    engine::{Engines, Recognizer},
+};
 
 /// Of reading a file, this much is decoding; the rest is finding out where somebody speaks.
 const DECODING: f32 = 0.5;
@@ -23,6 +27,15 @@ pub(super) enum Claim {
     Nothing,
 }
 
+/// A recording that has been read.
+pub(super) struct Sound {
+    pub audio: Mono16k,
+    /// Where somebody speaks, in samples, in pieces that `ears` hears at once.
+    pub spoken: Vec<Range<usize>>,
+    /// Who hears all of them.
+    pub ears: Arc<dyn Recognizer>,
+}
+
 /// The sound in the file at `path`, in a thread of its own; `progress` hears how much is done, 0 to 1. Dropping the
 /// future stops it.
 pub(super) async fn read(
@@ -31,13 +44,15 @@ pub(super) async fn read(
     path: PathBuf,
     claim: Claim,
     progress: impl Fn(f32) + Send + 'static,
-) -> Result<(Mono16k, Vec<Range<usize>>), Failure> {
+) -> Result<Sound, Failure> {
     let (reply, answer) = oneshot::channel();
     let gone = CancellationToken::new();
     // Dropped with this future: the thread hears of it and ends.
     let _guard = gone.clone().drop_guard();
     let engines = engines.clone();
+    let span = tracing::Span::current();
     let work = move || {
+        let _entered = span.entered();
         let going_on = |from: f32, part: f32| {
             let (progress, gone) = (&progress, &gone);
             move |done: f32| {
@@ -58,9 +73,9 @@ pub(super) async fn read(
             let (kind, start) = kind.map_err(DecodeError::Unreadable)?;
             let audio = decode(file, kind, start, longest, going_on(0.0, DECODING))?;
             let mut detector = (engines.detector)();
-            let max = engines.recognizer.max_audio();
-            let spoken = pieces(&audio, &mut *detector, max, going_on(DECODING, 1.0 - DECODING));
-            Ok((audio, spoken))
+            let ears = engines.ears();
+            let spoken = pieces(&audio, &mut *detector, ears.max_audio(), going_on(DECODING, 1.0 - DECODING));
+            Ok(Sound { audio, spoken, ears })
         };
         // Nobody listens any more where the work was cancelled.
         let _ = reply.send(read());

@@ -8,7 +8,7 @@ use super::{
     lines::segments,
     live::{Live, patiently},
     outcome::{End, Failure, JobRequest, Outcome, Segment},
-    read::{Claim, read},
+    read::{Claim, Sound, read},
 };
 use crate::{
     conversation::offline::{WholeOptions, transcribe_pieces},
@@ -37,7 +37,7 @@ pub(super) async fn run(tools: &Tools, live: &Arc<Live>, job: &JobRecord, path: 
         let live = live.clone();
         move |done: f32| live.progress("decode", done.min(0.999))
     };
-    let (audio, spoken) = match read(&tools.engines, tools.longest, path, claim, progress).await {
+    let Sound { audio, spoken, ears } = match read(&tools.engines, tools.longest, path, claim, progress).await {
         Ok(read) => read,
         Err(failure) => return Some(End::Failed(failure)),
     };
@@ -46,7 +46,7 @@ pub(super) async fn run(tools: &Tools, live: &Arc<Live>, job: &JobRecord, path: 
     let mut all: Vec<Segment> = vec![];
     // Words are asked for in any case: the history shows the text in time.
     let options = WholeOptions { language: request.language.clone(), words: true, ..WholeOptions::default() };
-    let heard = transcribe_pieces(&*tools.engines.recognizer, &audio, &spoken, &options, |heard| {
+    let heard = transcribe_pieces(&*ears, &audio, &spoken, &options, |heard| {
         for segment in segments(heard) {
             live.text(&segment);
             all.push(segment);

@@ -15,6 +15,7 @@ pub use self::now::Recording;
 use futures::FutureExt;
 use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::Instrument;
 
 use super::{
     error::JobError,
@@ -28,7 +29,7 @@ use super::{
 use crate::{
     engine::Engines,
     measure,
-    model::{JobId, UnixMs, UserId},
+    model::{JobId, TRACE_ROOT, UnixMs, UserId},
     store::{JobEvent, JobRecord, JobState, Store, StoreError},
 };
 
@@ -187,7 +188,7 @@ impl Jobs {
         };
         // In a task of its own: a client that goes away now must not leave half a job.
         let (jobs, made) = (self.clone(), job.clone());
-        let kept = self.0.tasks.spawn(async move {
+        let keeping = async move {
             let Some(slot) = upload.slot.take() else { return Err(JobError::Stopping) };
             jobs.0.tools.store.add_job(&made).await?;
             upload.keep();
@@ -195,7 +196,8 @@ impl Jobs {
             live.progress("upload", 1.0);
             jobs.enqueue(live, made);
             Ok(())
-        });
+        };
+        let kept = self.0.tasks.spawn(keeping.in_current_span());
         kept.await.map_err(io::Error::other)??;
         Ok(job)
     }
@@ -287,6 +289,7 @@ impl Jobs {
         });
         let mut state = self.state();
         state.queue.push(job.user, job.id);
+        tracing::info!(job.id = %job.id, user.id = %job.user, bytes = job.bytes, "a job is queued");
         state.live.insert(job.id, (live, job));
         drop(state);
         self.0.queued.notify_one();
@@ -315,7 +318,6 @@ impl Jobs {
             let events: Vec<JobEvent> = events.unwrap_or_default();
             // They were within the limit when they were taken.
             let Some(slot) = Slot::take(&self.0.counts, job.user, usize::MAX) else { continue };
-            tracing::info!(job.id = %job.id, "taking up a job again");
             self.enqueue(Arc::new(Live::new(job.id, job.user, events, slot)), job);
         }
     }
@@ -336,6 +338,9 @@ impl Jobs {
             };
             // Others may wait too: a notification wakes one worker only.
             self.0.queued.notify_one();
+            // A trace of its own: whoever asked for it has gone long since.
+            let span =
+                tracing::info_span!(target: TRACE_ROOT, parent: None, "job", job.id = %job.id, user.id = %job.user);
             let done = async {
                 let moved = patiently(stopping, || store.move_job(job.id, JobState::Running, None, UnixMs::now()));
                 if let Ok(false) = moved.await? {
@@ -343,7 +348,7 @@ impl Jobs {
                 }
                 let done = AssertUnwindSafe(run(&self.0.tools, &live, &job, self.path(job.id))).catch_unwind();
                 // What went wrong is in the log already.
-                done.await.unwrap_or_else(|_| Some(End::Failed(Failure::internal())))
+                done.instrument(span).await.unwrap_or_else(|_| Some(End::Failed(Failure::internal())))
             };
             let end = tokio::select! {
                 biased;
@@ -383,7 +388,7 @@ impl Jobs {
             () = live.wait_until_saved() => {}
             () = stopping.cancelled() => return,
         }
-        tracing::info!(job.id = %live.id, ?state, "a job ended");
+        tracing::info!(job.id = %live.id, user.id = %live.user, outcome = state.name(), "a job ended");
         let ended = match state {
             JobState::Done => "done",
             JobState::Cancelled => "cancelled",

@@ -28,6 +28,8 @@ pub enum Step {
     Piece(Vec<u8>),
     /// Silence.
     Pause(Duration),
+    /// Silence until the test says so.
+    Gate(watch::Receiver<bool>),
     /// Waits until the client has gone, and counts it.
     Hang,
     /// The orderly end of the body; without it the connection just closes.
@@ -222,6 +224,7 @@ async fn serve(
                 stream.write_all(&chunk).await?;
             }
             Step::Pause(time) => tokio::time::sleep(time).await,
+            Step::Gate(mut open) => drop(open.wait_for(|open| *open).await),
             Step::Hang => {
                 let mut rest = [0; 64];
                 while stream.read(&mut rest).await.is_ok_and(|read| read > 0) {}

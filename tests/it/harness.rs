@@ -11,7 +11,7 @@ use std::{
 };
 
 use aigolos::{
-    app::{self, config::Config},
+    app::{self, ModelsInUse, config::Config},
     audio::{Pcm, SampleRate, read_wav},
     engine::Engines,
 };
@@ -36,6 +36,7 @@ pub struct TestServer {
     pub wyoming: Option<SocketAddr>,
     /// Where its metrics are, if flags gave them a port.
     pub metrics: Option<SocketAddr>,
+    models: Option<oneshot::Receiver<ModelsInUse>>,
     stop: Option<oneshot::Sender<()>>,
     serving: JoinHandle<std::io::Result<()>>,
     /// Its own data folder, removed with it; a server that starts in another's folder has none.
@@ -91,24 +92,32 @@ impl TestServer {
         let address = listener.local_addr().expect("bound");
         let (stop, stopped) = oneshot::channel::<()>();
         let (up, is_up) = oneshot::channel();
+        let (gives, models) = oneshot::channel();
         let serving = tokio::spawn(async move {
             let stop = async move {
                 let _ = stopped.await;
             };
             let tell = |server: &app::Server| {
                 let _ = up.send((server.wyoming, server.metrics));
+                let _ = gives.send(server.models.clone());
             };
             app::run(&config, engines, listener, stop, tell).await
         });
         // Other addresses are known before it is up, and its store may take its time.
         let others = ["--wyoming-bind", "--metrics-bind"].iter().any(|flag| flags.contains(flag));
         let (wyoming, metrics) = if others { is_up.await.expect("it starts") } else { (None, None) };
-        Self { address, wyoming, metrics, stop: Some(stop), serving, folder: None }
+        Self { address, wyoming, metrics, models: Some(models), stop: Some(stop), serving, folder: None }
     }
 
     /// Where it keeps what it writes.
     pub fn folder(&self) -> &Path {
         self.folder.as_ref().expect("it was started in a folder of its own").path()
+    }
+
+    /// What exchanges its models, once it is up; to be asked for once.
+    pub async fn models(&mut self) -> ModelsInUse {
+        let up = self.models.take().expect("asked for once");
+        tokio::time::timeout(PATIENCE, up).await.expect("it starts in time").expect("it starts")
     }
 
     /// The address of `path`, which begins with a slash.

@@ -52,6 +52,7 @@ fn info(languages: &[&str]) -> EngineInfo {
         engine: "looks".into(),
         model: "like one".into(),
         demo: true,
+        loaded: true,
         hint: None,
         languages: languages.iter().map(|&language| language.to_owned()).collect(),
     }

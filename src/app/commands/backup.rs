@@ -108,7 +108,7 @@ fn folder(config: &Config) -> PathBuf {
 fn list(folder: &Path) -> Outcome {
     let all = backup::kept(folder).map_err(|error| format!("{}: {error}\nhint: set BACKUP_DIR", folder.display()))?;
     for kept in &all {
-        println!("{}  {}  {}", kept.at, megabytes(kept.bytes), kept.path.display());
+        println!("{}  {}  {}", kept.at, size(kept.bytes), kept.path.display());
     }
     if all.is_empty() {
         println!("there is no backup in {}", folder.display());
@@ -117,7 +117,7 @@ fn list(folder: &Path) -> Outcome {
 }
 
 fn written(path: &Path, bytes: u64, manifest: &Manifest) {
-    println!("{}: {}, whole", path.display(), megabytes(bytes));
+    println!("{}: {}, whole", path.display(), size(bytes));
     describe(manifest);
 }
 
@@ -132,8 +132,8 @@ fn describe(manifest: &Manifest) {
     }
 }
 
-fn megabytes(bytes: u64) -> String {
-    format!("{:.1} MB", bytes as f64 / 1e6)
+fn size(bytes: u64) -> String {
+    if bytes < 1_000_000 { format!("{:.1} kB", bytes as f64 / 1e3) } else { format!("{:.1} MB", bytes as f64 / 1e6) }
 }
 
 async fn told_to_stop() {

@@ -2,7 +2,10 @@
 
 use std::{io, process::ExitCode};
 
-use clap_mangen::{Man, roff::Roff};
+use clap_mangen::{
+    Man,
+    roff::{Roff, bold, roman},
+};
 
 use super::Outcome;
 use crate::app::config;
@@ -18,41 +21,73 @@ pub fn completions(shell: clap_complete::Shell) -> Outcome {
 }
 
 /// `aigolos man`.
-pub fn man(command: Option<&str>) -> Outcome {
-    let mut whole = config::command();
-    whole.build();
-    let text = match command {
-        None => page(&whole)?,
-        Some(name) => {
-            let found = whole.get_subcommands().find(|known| known.get_name() == name);
-            let found = found.ok_or_else(|| {
-                format!("there is no command {name}\nhint: `aigolos help` lists them; without a name the whole program's page is printed")
-            })?;
-            let mut text = Vec::new();
-            Man::new(found.clone()).title(format!("{NAME}-{name}").to_uppercase()).render(&mut text)?;
-            text
-        }
-    };
-    print(&text)
+pub fn man() -> Outcome {
+    print(&page(config::command())?)
 }
 
-fn page(whole: &clap::Command) -> io::Result<Vec<u8>> {
+fn page(mut whole: clap::Command) -> io::Result<Vec<u8>> {
+    whole.build();
     let mut text = Vec::new();
     let man = Man::new(whole.clone()).section("1").manual("aigolos");
     man.render_title(&mut text)?;
     man.render_name_section(&mut text)?;
-    man.render_synopsis_section(&mut text)?;
-    man.render_description_section(&mut text)?;
-    man.render_subcommands_section(&mut text)?;
+    beginning().to_writer(&mut text)?;
+    let mut commands = Roff::new();
+    commands.control("SH", ["COMMANDS"]);
+    for command in whole.get_subcommands().filter(|command| command.get_name() != "help") {
+        describe(command, NAME, &mut commands);
+    }
+    commands.to_writer(&mut text)?;
     man.render_options_section(&mut text)?;
     rest().to_writer(&mut text)?;
-    man.render_version_section(&mut text)?;
     Ok(text)
+}
+
+fn beginning() -> Roff {
+    let mut roff = Roff::new();
+    roff.control("SH", ["SYNOPSIS"]);
+    roff.text([bold(NAME), roman(" [SETTINGS] [COMMAND [ARGUMENTS]]")]);
+    roff.control("SH", ["DESCRIPTION"]);
+    roff.text([roman(
+        "Streams speech in, and transcripts, answers and speech back as they happen. Without a command it serves: a page for the browser, and protocols for programs.",
+    )]);
+    roff.control("PP", []);
+    roff.text([roman(
+        "Every setting is a flag, and a variable of the environment or a line of .env by the name that stands behind the flag below: --bind is BIND. Flags win over the environment, which wins over .env. ",
+    )]);
+    roff.text([bold("aigolos config"), roman(" prints what is in effect and where it came from.")]);
+    roff
+}
+
+/// A command's name, what it takes of its own, and what it does; then its parts.
+fn describe(command: &clap::Command, before: &str, roff: &mut Roff) {
+    let name = format!("{before} {}", command.get_name());
+    let own = || command.get_arguments().filter(|argument| !argument.is_global_set() && argument.get_id() != "help");
+    let parts: Vec<_> = command.get_subcommands().filter(|part| part.get_name() != "help").collect();
+    if parts.is_empty() {
+        let takes: String = own().map(|argument| format!(" {}", shown(argument))).collect();
+        roff.control("TP", []);
+        roff.text([bold(name.as_str()), roman(takes)]);
+        roff.text([roman(command.get_about().map(ToString::to_string).unwrap_or_default())]);
+    }
+    for part in parts {
+        describe(part, &name, roff);
+    }
+}
+
+/// `FILE`, `[--words]`, `--output <OUTPUT>`.
+fn shown(argument: &clap::Arg) -> String {
+    let value = argument.get_id().as_str().to_uppercase();
+    let text = match argument.get_long() {
+        None => value,
+        Some(long) if argument.get_action().takes_values() => format!("--{long} <{value}>"),
+        Some(long) => format!("--{long}"),
+    };
+    if argument.is_required_set() { text } else { format!("[{text}]") }
 }
 
 /// What clap does not know: files, signals, exit codes, where to read on.
 fn rest() -> Roff {
-    use clap_mangen::roff::{bold, roman};
     let mut roff = Roff::new();
     let sections: [(&str, &[(&str, &str)]); 4] = [
         (
@@ -120,10 +155,10 @@ mod tests {
 
     #[test]
     fn the_man_page_names_every_command_and_setting() {
-        let page = page(&config::command()).expect("it is written to memory");
+        let page = page(config::command()).expect("it is written to memory");
         // Hyphens are escaped in roff.
         let page = String::from_utf8(page).expect("text").replace("\\-", "-");
-        for name in commands().into_iter().chain(config::names()) {
+        for name in config::names().into_iter().chain(commands().iter().map(|name| format!("{NAME} {name}"))) {
             assert!(page.contains(&name), "{name}");
         }
         for section in ["NAME", "SYNOPSIS", "FILES", "SIGNALS", "EXIT STATUS"] {

@@ -29,6 +29,16 @@ pub struct Logs {
         help_heading = "Logs and traces"
     )]
     pub otel_exporter_otlp_endpoint: String,
+    /// Headers sent with them, such as `authorization=Bearer%20TOKEN`; several are parted by commas
+    #[arg(
+        long,
+        env = "OTEL_EXPORTER_OTLP_HEADERS",
+        default_value = "",
+        hide_env_values = true,
+        global = true,
+        help_heading = "Logs and traces"
+    )]
+    pub otel_exporter_otlp_headers: String,
     /// What this server is called in traces
     #[arg(long, env = "OTEL_SERVICE_NAME", default_value = "aigolos", global = true, help_heading = "Logs and traces")]
     pub otel_service_name: String,

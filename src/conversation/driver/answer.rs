@@ -9,6 +9,7 @@ use super::{
     Driver, Speech, TurnClock, meter,
     options::segment_settings,
     run::{Which, Words},
+    told::How,
 };
 use crate::{
     conversation::{
@@ -23,19 +24,26 @@ use crate::{
     model::{Timings, TurnId},
 };
 
+use tracing::Instrument;
+
 use super::run::ReplyRun;
 
 /// Loading a model that takes longer than this is told.
 const WORTH_TELLING: Duration = Duration::from_millis(700);
 
 impl Driver {
-    /// Loads the chat model before the first answer needs it, and says so where that takes a while or fails.
+    /// Loads the chat model before the first answer needs it, and says so where that takes a while or fails. Ears and voice
+    /// come back into memory if they have left it, while the person takes a breath.
     pub(super) fn warm_up(&self) {
+        self.engines.recognizer.wake();
         if self.options.mode != Mode::Converse {
             return;
         }
-        let (mut warming, session, outbox) = (self.engines.chat.warm_up(), self.id, Arc::clone(&self.outbox));
-        tokio::spawn(async move {
+        if self.options.speak {
+            self.engines.speech.wake();
+        }
+        let (mut warming, outbox) = (self.engines.chat.warm_up(), Arc::clone(&self.outbox));
+        let loading = async move {
             let tell = |stage: &str| {
                 outbox.push(Event::Progress { task: "llm.load", stage: stage.into(), fraction: None });
             };
@@ -50,10 +58,16 @@ impl Driver {
                 loaded
             };
             if let Err(error) = loaded {
-                tracing::warn!(session.id = %session, %error, "the chat model is not ready");
+                tracing::warn!(
+                    error.code = error.code(),
+                    error = error.for_log(),
+                    hint = error.hint(),
+                    "the chat model is not ready"
+                );
                 outbox.push(Event::Failed { turn: None, error });
             }
-        });
+        };
+        tokio::spawn(loading.in_current_span());
     }
 
     pub(super) fn typed(&mut self, text: String) {
@@ -87,7 +101,8 @@ impl Driver {
         let mut run = ReplyRun::new(turn, Words::Of(said), job.rate, self.ahead());
         run.speaks = options.speak;
         run.held = held;
-        run.parts = Some(reply::make(self.engines.clone(), job));
+        let span = self.told.begin(turn, self.options.mode);
+        run.parts = Some(span.in_scope(|| reply::make(self.engines.clone(), job)));
         self.reply = Some(run);
         if !held {
             self.let_out(turn);
@@ -121,6 +136,8 @@ impl Driver {
     pub(super) fn begun(&mut self, turn: TurnId, tag: Option<u64>) {
         self.leave.owed(false);
         self.history.reply_begins(turn);
+        let playing = self.told.playing(turn);
+        self.reply.iter_mut().for_each(|reply| reply.span = playing.clone());
         self.quiet_from = None;
         self.outbox.push(Event::ReplyStarted { turn, tag });
     }
@@ -192,7 +209,9 @@ impl Driver {
     }
 
     fn reply_failed(&mut self, which: Which, turn: TurnId, error: EngineError) {
-        tracing::error!(session.id = %self.id, turn.id = %turn, %error, "reply failed");
+        self.told.of(turn).in_scope(|| {
+            tracing::error!(error.code = error.code(), error = error.for_log(), hint = error.hint(), "reply failed")
+        });
         self.outbox.push(Event::Failed { turn: Some(turn), error });
         match which {
             Which::Main => self.step(Input::ReplyFailed { turn }),
@@ -207,6 +226,7 @@ impl Driver {
         let turn = reply.turn;
         let text = reply.text.trim().to_owned();
         let reply::Stopped { cause: stop, prompt_tokens, reply_tokens } = reply.stopped;
+        self.told.answered(turn, How::Done, &text, reply.calls.len(), &timings);
         if which == Which::Main {
             self.leave.owed(!reply.calls.is_empty());
             self.history.replied(turn, text.clone());
@@ -218,6 +238,8 @@ impl Driver {
         self.outbox.push(Event::ReplyDone { turn, text, timings, stop, prompt_tokens, reply_tokens });
         if which == Which::Main {
             self.step(Input::ReplyEnded { turn });
+        } else {
+            self.told.end(turn);
         }
     }
 
@@ -252,6 +274,7 @@ impl Driver {
         let timings = self.timings(&reply);
         meter::reply_ended(&timings, Some(reason));
         let text = reply.text.trim().to_owned();
+        self.told.answered(turn, How::Stopped(reason), &text, reply.calls.len(), &timings);
         self.write_down(reply, Replied { text, heard: heard.clone(), interrupted: true, timings });
         self.outbox.push(Event::ReplyCancelled { turn, heard, reason, timings });
     }
@@ -263,6 +286,8 @@ impl Driver {
         let timings = self.timings(&reply);
         meter::reply_ended(&timings, Some(reason));
         let heard = reply.text.trim().to_owned();
+        self.told.answered(turn, How::Stopped(reason), &heard, reply.calls.len(), &timings);
+        self.told.end(turn);
         self.outbox.push(Event::ReplyCancelled { turn, heard, reason, timings });
         true
     }

@@ -1,10 +1,7 @@
 //! What clients that keep their own books ask of the driver: entries put in and taken out, replies asked for, replies
 //! cut to what was played.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 
@@ -113,7 +110,7 @@ impl Driver {
                 }
             }
             Err(error) => {
-                tracing::error!(session.id = %self.id, %error, "a spoken entry cannot be written down");
+                tracing::error!(error.code = error.code(), %error, "a spoken entry cannot be written down");
                 self.outbox.push(Event::Failed { turn: None, error });
             }
         }
@@ -142,6 +139,7 @@ impl Driver {
         let speaks = wish.speak.unwrap_or(self.options.speak);
         let mut run = ReplyRun::new(turn, Words::Asked(Some(Box::new(wish))), rate, self.ahead());
         run.speaks = speaks;
+        self.told.begin(turn, self.options.mode);
         if beside {
             self.outbox.push(Event::ReplyStarted { turn, tag: self.tag });
             self.beside.push(run);
@@ -161,7 +159,7 @@ impl Driver {
         {
             let turn = *turn;
             let kept = self.kept_under(turn);
-            let parts = reply::make(self.engines.clone(), self.job(*wish));
+            let parts = self.told.of(turn).in_scope(|| reply::make(self.engines.clone(), self.job(*wish)));
             if let Some(run) = &mut self.reply {
                 run.kept = kept;
                 run.parts = Some(parts);
@@ -171,7 +169,8 @@ impl Driver {
             if let Words::Asked(wish) = &mut self.beside[index].words
                 && let Some(wish) = wish.take()
             {
-                self.beside[index].parts = Some(reply::make(self.engines.clone(), self.job(*wish)));
+                let span = self.told.of(self.beside[index].turn);
+                self.beside[index].parts = Some(span.in_scope(|| reply::make(self.engines.clone(), self.job(*wish))));
             }
         }
     }
@@ -314,7 +313,7 @@ fn joined(before: Option<&Replied>, heard: &str, now: Replied) -> Replied {
 }
 
 async fn hear(engines: Engines, pcm: Pcm, options: WholeOptions) -> Result<Transcript, EngineError> {
-    let recognizer = Arc::clone(&engines.recognizer);
+    let recognizer = engines.ears();
     let max = recognizer.max_audio();
     // Minutes of sound take a second of computing.
     let found = tokio::task::spawn_blocking(move || {

@@ -1,11 +1,15 @@
 //! The driver's ears: audio to segments, segments to utterances, utterances to text.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
+use tracing::Span;
 
-use super::{Driver, TurnClock, book::collect, meter};
+use super::{Driver, TurnClock, book::collect, meter, told};
 use crate::{
     audio::{FRAME_MS, Mono16k, Pcm, Resampler, SampleRate, VadFrame},
     conversation::{
@@ -15,7 +19,7 @@ use crate::{
         transcript::{Decode, FinalNeed, FinalText, TranscriptSettings, Utterance},
         turn::Input,
     },
-    engine::{EngineError, RecognizeRequest, Transcript},
+    engine::{EngineError, RecognizeRequest, Recognizer, Transcript},
     measure,
     model::{Role, Timings, TurnId},
 };
@@ -24,6 +28,8 @@ use crate::{
 pub(super) struct Speech {
     turn: TurnId,
     utterance: Utterance,
+    /// Hears all of it, also when another takes its place meanwhile.
+    ears: Arc<dyn Recognizer>,
     /// All of its sound, where that is kept.
     sound: Vec<i16>,
     start_ms: u64,
@@ -40,6 +46,8 @@ pub(super) struct Speech {
     visible: bool,
     partial: Option<(String, String)>,
     text: Option<FinalText>,
+    /// Lasts as long as the person speaks.
+    span: Span,
     /// Cancels the decodes in flight when the utterance is dropped.
     decodes: CancellationToken,
     /// Cancels those for the final text when the person goes on.
@@ -140,14 +148,19 @@ impl Driver {
 
     fn open_speech(&mut self, turn: TurnId, start_ms: u64, audio: &Mono16k, visible: bool) {
         let now = Instant::now();
-        let settings = self.settings.transcript.clone().for_max_audio(self.engines.recognizer.max_audio());
+        let ears = self.engines.ears();
+        ears.wake();
+        let settings = self.settings.transcript.clone().for_max_audio(ears.max_audio());
         // Kept sound is played back with its words in time.
         let words = self.options.words || self.book.keeps_sound;
         let utterance = Utterance::new(TranscriptSettings { words, ..settings }, start_ms);
         let decodes = CancellationToken::new();
+        self.told.begin(turn, self.options.mode);
+        let span = self.told.listening(turn);
         let mut speech = Speech {
             turn,
             utterance,
+            ears,
             sound: Vec::new(),
             start_ms,
             end_ms: start_ms + u64::from(audio.ms()),
@@ -159,6 +172,7 @@ impl Driver {
             visible,
             partial: None,
             text: None,
+            span,
             finals: decodes.child_token(),
             decodes,
         };
@@ -186,8 +200,8 @@ impl Driver {
     pub(super) fn start_partial(&mut self) {
         let Some(speech) = &mut self.open else { return };
         if let Some(decode) = speech.utterance.next_partial() {
-            let (turn, cancel) = (speech.turn, speech.decodes.clone());
-            self.submit(turn, decode, None, cancel);
+            let (turn, ears, cancel) = (speech.turn, Arc::clone(&speech.ears), speech.decodes.clone());
+            self.submit(turn, &*ears, decode, None, cancel);
         }
     }
 
@@ -201,9 +215,9 @@ impl Driver {
             FinalNeed::Wait => speech.waiting = true,
             FinalNeed::Ready(text) => self.final_ready(turn, revision, text),
             FinalNeed::Decode(decodes) => {
-                let cancel = speech.finals.clone();
+                let (ears, cancel) = (Arc::clone(&speech.ears), speech.finals.clone());
                 for decode in decodes {
-                    self.submit(turn, decode, Some(revision), cancel.clone());
+                    self.submit(turn, &*ears, decode, Some(revision), cancel.clone());
                 }
             }
         }
@@ -221,7 +235,14 @@ impl Driver {
         }
     }
 
-    fn submit(&mut self, turn: TurnId, decode: Decode, revision: Option<u32>, cancel: CancellationToken) {
+    fn submit(
+        &mut self,
+        turn: TurnId,
+        ears: &dyn Recognizer,
+        decode: Decode,
+        revision: Option<u32>,
+        cancel: CancellationToken,
+    ) {
         let generation = decode.generation;
         let request = RecognizeRequest {
             session: self.id,
@@ -233,7 +254,9 @@ impl Driver {
             translate: false,
             temperature: None,
         };
-        let (asked, answer) = (Instant::now(), self.engines.recognizer.submit(request));
+        // What the recogniser logs is logged of this turn.
+        let asked = Instant::now();
+        let answer = self.told.of(turn).in_scope(|| ears.submit(request));
         let work = async move {
             let result = tokio::select! {
                 () = cancel.cancelled() => Err(EngineError::Superseded),
@@ -274,7 +297,9 @@ impl Driver {
                         .partial
                         .clone()
                         .map(|(stable, unstable)| format!("{stable} {unstable}").trim().to_owned());
-                    tracing::error!(session.id = %self.id, turn.id = %turn, %error, "final transcript failed");
+                    self.told.of(turn).in_scope(
+                        || tracing::error!(error.code = error.code(), %error, hint = error.hint(), "final transcript failed"),
+                    );
                     self.outbox.push(Event::Failed { turn: Some(turn), error });
                     self.final_ready(
                         turn,
@@ -302,7 +327,9 @@ impl Driver {
             Err(error) => {
                 speech.utterance.failed(generation);
                 if !matches!(error, EngineError::Superseded | EngineError::Overloaded { .. }) {
-                    tracing::warn!(session.id = %self.id, turn.id = %turn, %error, "partial transcript failed");
+                    self.told
+                        .of(turn)
+                        .in_scope(|| tracing::warn!(error.code = error.code(), %error, "partial transcript failed"));
                 }
             }
         }
@@ -322,7 +349,9 @@ impl Driver {
 
     pub(super) fn close_speech(&mut self, turn: TurnId) {
         self.segmenter.close();
-        let Some(speech) = self.open.take_if(|speech| speech.turn == turn) else { return };
+        let Some(mut speech) = self.open.take_if(|speech| speech.turn == turn) else { return };
+        let spoken = std::mem::replace(&mut speech.span, Span::none());
+        spoken.record("audio_ms", speech.end_ms.saturating_sub(speech.start_ms));
         self.heard_audio = false;
         self.outbox.push(Event::SpeechStopped { turn, at_ms: speech.end_ms, until_ms: self.clock_ms() });
         let mut clock = TurnClock { turn, speech_end: speech.last_voice, timings: Timings::default() };
@@ -352,6 +381,13 @@ impl Driver {
         let said = Said { text: text.clone(), spoken: Some(spoken), language: language.clone() };
         self.book.said(turn, self.options.mode, said);
         self.book.sound(turn, Role::User, Pcm::new(SampleRate::HZ_16000, std::mem::take(&mut speech.sound)));
+        let heard = told::Heard {
+            audio_ms: end_ms.saturating_sub(start_ms),
+            revisions: speech.revision,
+            final_ms: self.clock(turn).and_then(|clock| clock.timings.final_transcript_ms),
+            rejected: found.rejected,
+        };
+        self.told.heard(turn, &text, language.as_deref(), &heard);
         self.outbox.push(Event::Final { turn, text, words, start_ms, end_ms, rejected: found.rejected, language });
     }
 

@@ -13,6 +13,7 @@ mod meter;
 mod options;
 mod run;
 mod stop;
+mod told;
 
 pub use self::stop::Stop;
 
@@ -33,6 +34,7 @@ use self::{
     listen::{DecodeDone, Speech},
     options::{segment_settings, turn_settings},
     run::ReplyRun,
+    told::Told,
 };
 use super::{
     history::{Exchange, History, PromptSettings},
@@ -70,6 +72,8 @@ pub struct DriverSettings {
     pub transcript: TranscriptSettings,
     pub interruption: InterruptionSettings,
     pub prompt: PromptSettings,
+    /// Whether what is said and answered goes into the log.
+    pub log_transcripts: bool,
 }
 
 impl Default for DriverSettings {
@@ -85,6 +89,7 @@ impl Default for DriverSettings {
             transcript: TranscriptSettings::default(),
             interruption: InterruptionSettings::default(),
             prompt: PromptSettings::default(),
+            log_transcripts: false,
         }
     }
 }
@@ -124,6 +129,7 @@ pub struct Driver {
     outbox: Arc<Outbox>,
     history: History,
     book: Book,
+    told: Told,
 
     turns: Turns,
     /// What the machine said and is not done yet; the first is being done.
@@ -180,6 +186,7 @@ impl Driver {
         let segmenter = Segmenter::new((engines.detector)(), segment_settings(&settings, &options));
         Self {
             id,
+            told: Told::new(place, settings.log_transcripts),
             turns: Turns::new(turn_settings(&settings, &options)),
             effects: VecDeque::new(),
             resampler: None,
@@ -258,6 +265,7 @@ impl Driver {
             self.cancel_beside(turn, CancelReason::Closing);
         }
         meter::session_ended(reason);
+        tracing::info!(reason = reason.name(), turns = self.told.turns_told, "session ended");
         self.outbox.push(Event::Closed { session: self.id, reason });
     }
 
@@ -368,7 +376,9 @@ impl Driver {
             Effect::Decode { turn, revision } => self.start_final(turn, revision),
             Effect::Undecode { turn } => self.undecode(turn),
             Effect::CloseSpeech { turn } => self.close_speech(turn),
-            Effect::DropSpeech { .. } => {
+            Effect::DropSpeech { turn } => {
+                self.told.nothing(turn);
+                self.told.end(turn);
                 self.open = None;
                 self.segmenter.close();
             }
@@ -384,7 +394,10 @@ impl Driver {
             Effect::Pause { turn } => self.pause(turn),
             Effect::Resume { turn } => self.resume(turn),
             Effect::CancelReply { turn, reason } => self.cancel_reply(turn, reason),
-            Effect::EndTurn { turn } => tracing::debug!(session.id = %self.id, turn.id = %turn, "turn ended"),
+            Effect::EndTurn { turn } => {
+                self.told.of(turn).in_scope(|| tracing::debug!("turn ended"));
+                self.told.end(turn);
+            }
             Effect::Refuse { code } => self.refuse(code),
         }
     }

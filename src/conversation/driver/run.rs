@@ -7,6 +7,7 @@ use std::{
 };
 
 use tokio::sync::mpsc;
+use tracing::Span;
 
 use super::book::collect;
 use crate::{
@@ -59,6 +60,8 @@ pub(super) struct ReplyRun {
     pub(super) stopped: Stopped,
     /// The turn it is kept under, and what was kept of that turn's reply before it.
     pub(super) kept: (TurnId, Option<Replied>),
+    /// Lasts as long as it is let out.
+    pub(super) span: Span,
     pub(super) first_token: Option<Instant>,
     pub(super) first_sentence: Option<Instant>,
     pub(super) first_sound: Option<Instant>,
@@ -80,6 +83,7 @@ impl ReplyRun {
             call_open: false,
             stopped: Stopped::default(),
             kept: (turn, None),
+            span: Span::none(),
             first_token: None,
             first_sentence: None,
             first_sound: None,

@@ -35,7 +35,7 @@ const QUEUE: usize = 256;
 type Out = mpsc::Sender<Result<Pcm, EngineError>>;
 
 enum Job {
-    Speak { text: String, voice: String, wpm: i32, out: Out, meter: SpeechMeter },
+    Speak { text: String, voice: String, wpm: i32, out: Out, meter: SpeechMeter, span: tracing::Span },
     Phonemes { text: String, voice: String, reply: SyncSender<Result<Vec<String>, EngineError>> },
 }
 
@@ -75,14 +75,15 @@ fn start(data: &Path) -> Result<Machine, EngineError> {
         })
         .map_err(|error| failed(format!("its thread cannot be started: {error}")))?;
     let (voices, rate) = start.recv().map_err(|_| EngineError::Closed)??;
-    tracing::debug!(data = %data.display(), voices = voices.len(), rate_hz = rate.hz(), "espeak-ng started");
+    tracing::debug!(file = %data.display(), voices = voices.len(), rate_hz = rate.hz(), "espeak-ng started");
     Ok(Machine { jobs, voices, rate })
 }
 
 impl Machine {
     pub fn speak(&self, text: String, voice: &str, wpm: i32, out: Out) -> Result<(), EngineError> {
         let voice = self.file_of(voice)?;
-        self.submit(Job::Speak { text, voice, wpm, out, meter: SpeechMeter::new("espeak") })
+        let (meter, span) = (SpeechMeter::new("espeak"), tracing::Span::current());
+        self.submit(Job::Speak { text, voice, wpm, out, meter, span })
     }
 
     pub fn phonemes(&self, text: String, voice: &str) -> Result<Vec<String>, EngineError> {
@@ -156,7 +157,8 @@ impl Owner {
         for job in queue {
             match job {
                 Job::Speak { out, .. } if out.is_closed() => {}
-                Job::Speak { text, voice, wpm, out, mut meter } => {
+                Job::Speak { text, voice, wpm, out, mut meter, span } => {
+                    let _entered = span.enter();
                     meter.begin();
                     let spoken = self.speak(&text, &voice, wpm, &out, &mut meter);
                     if !out.is_closed() {

@@ -247,3 +247,42 @@ fn a_network_of_another_make_is_an_error_not_a_panic() {
         assert!(matches!(error, EngineError::Failed { engine: "piper", .. }), "{error}");
     }
 }
+
+#[test]
+fn voices_that_nobody_uses_leave_memory_and_speak_again() {
+    let piper = piper();
+    let spoken = samples(&piper, request("one."));
+    assert!(piper.info().loaded && !spoken.is_empty());
+    let (soon, later) = (Instant::now(), Instant::now() + Duration::from_mins(11));
+    assert!(!piper.rest(soon, Duration::from_mins(10)), "too soon");
+    let until = |loaded: bool| {
+        let began = Instant::now();
+        while piper.info().loaded != loaded {
+            assert!(began.elapsed() < Duration::from_secs(30), "loaded should be {loaded}");
+            std::thread::yield_now();
+        }
+    };
+    // Its thread may still be putting the voice back.
+    while !piper.rest(later, Duration::from_mins(10)) {
+        assert!(later.elapsed().is_zero());
+        std::thread::yield_now();
+    }
+    until(false);
+    piper.wake();
+    piper.wake();
+    until(true);
+    assert_eq!(samples(&piper, request("one.")).len(), spoken.len());
+}
+
+#[test]
+fn a_change_of_the_folder_is_seen() {
+    let folder = folder_with(|_| {});
+    let before = stamps(folder.path());
+    assert_eq!((before.len(), &stamps(folder.path())), (1, &before));
+    edit(&folder.path().join("tone.onnx.json"), "22050", "16000");
+    let changed = stamps(folder.path());
+    assert_ne!(changed, before);
+    fs::remove_file(folder.path().join("tone.onnx")).expect("remove");
+    assert_eq!(stamps(folder.path()), []);
+    assert!(!Piper::has_files(folder.path(), "tone"));
+}

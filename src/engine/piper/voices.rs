@@ -5,6 +5,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::Arc,
+    time::SystemTime,
 };
 
 use serde_json::{Value, json};
@@ -83,6 +84,26 @@ pub(super) fn find(folder: &Path) -> (Vec<Voice>, Vec<Broken>) {
     }
     voices.sort_by_key(|voice| rank(&voice.id));
     (voices, broken)
+}
+
+/// A voice's files as they are: their place, and of `.onnx` and `.onnx.json` the size and the time of the last change.
+pub type Stamp = (PathBuf, [Option<(u64, SystemTime)>; 2]);
+
+/// What lies below `folder`; differs as soon as a voice is added, removed or changed.
+#[must_use]
+pub fn stamps(folder: &Path) -> Vec<Stamp> {
+    let mut paths = Vec::new();
+    let mut budget = MAX_FILES;
+    collect(folder, MAX_DEPTH, &mut budget, &mut paths);
+    paths.sort_unstable();
+    let stamp = |path: &Path| fs::metadata(path).ok().and_then(|file| Some((file.len(), file.modified().ok()?)));
+    paths
+        .into_iter()
+        .map(|path| {
+            let files = [stamp(&path), stamp(&path.with_extension("onnx.json"))];
+            (path, files)
+        })
+        .collect()
 }
 
 /// Medium voices are the best bargain of quality and time; the sort is stable, so names decide among equals.

@@ -3,10 +3,12 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
         mpsc::{Receiver, RecvError, SyncSender, TrySendError, sync_channel},
     },
     thread::{self, JoinHandle},
+    time::{Duration, Instant},
 };
 
 use ort::session::{Session, builder::GraphOptimizationLevel};
@@ -30,6 +32,8 @@ pub(super) type Out = mpsc::Sender<Result<Pcm, EngineError>>;
 pub(super) enum Job {
     /// Loads a voice before it is needed.
     Load(Voice),
+    /// Lets the voices leave memory.
+    Rest,
     Speak {
         text: String,
         voice: Voice,
@@ -37,6 +41,8 @@ pub(super) enum Job {
         speed: f32,
         out: Out,
         meter: SpeechMeter,
+        /// Where it was asked for.
+        span: tracing::Span,
     },
 }
 
@@ -45,6 +51,11 @@ struct Shared {
     queue: Mutex<Receiver<Job>>,
     /// Loaded voices that are not speaking, the one used last at the end.
     idle: Mutex<Vec<Loaded>>,
+    /// Jobs taken and not done: their voices are not among the idle ones.
+    busy: AtomicUsize,
+    /// A voice is about to be loaded before it is needed.
+    waking: AtomicBool,
+    last_use: Mutex<Instant>,
     espeak: Espeak,
     threads: usize,
     keep: usize,
@@ -67,6 +78,7 @@ pub(super) struct Workers {
     /// `None` only while being dropped.
     jobs: Option<SyncSender<Job>>,
     threads: Vec<JoinHandle<()>>,
+    shared: Arc<Shared>,
 }
 
 impl Workers {
@@ -75,12 +87,15 @@ impl Workers {
         let shared = Arc::new(Shared {
             queue: Mutex::new(queue),
             idle: Mutex::default(),
+            busy: AtomicUsize::new(0),
+            waking: AtomicBool::new(false),
+            last_use: Mutex::new(Instant::now()),
             espeak,
             threads: settings.threads.get(),
             keep: settings.loaded.get(),
             pause_ms: settings.pause_ms.min(5_000),
         });
-        let mut workers = Self { jobs: Some(jobs), threads: Vec::new() };
+        let mut workers = Self { jobs: Some(jobs), threads: Vec::new(), shared: shared.clone() };
         for number in 0..settings.workers.get() {
             let shared = shared.clone();
             let thread = thread::Builder::new()
@@ -98,6 +113,7 @@ impl Workers {
     /// [`EngineError::Overloaded`] if the queue is full.
     pub fn submit(&self, job: Job) -> Result<(), EngineError> {
         let jobs = self.jobs.as_ref().ok_or(EngineError::Closed)?;
+        self.shared.used();
         jobs.try_send(job).map_err(|error| match error {
             TrySendError::Full(job) => {
                 if let Job::Speak { meter, .. } = job {
@@ -107,6 +123,31 @@ impl Workers {
             }
             TrySendError::Disconnected(_) => EngineError::Closed,
         })
+    }
+
+    /// Whether a voice is in memory.
+    pub fn loaded(&self) -> bool {
+        !self.shared.idle().is_empty() || self.shared.busy.load(Ordering::Relaxed) > 0
+    }
+
+    /// Loads `voice` if none is in memory.
+    pub fn wake(&self, voice: &Voice) {
+        self.shared.used();
+        if !self.loaded() && !self.shared.waking.swap(true, Ordering::Relaxed) {
+            // Should there be no room, the first sentence loads it.
+            if self.submit(Job::Load(voice.clone())).is_err() {
+                self.shared.waking.store(false, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Lets the voices leave memory if nothing was asked of them for `unused_for` at the time `now`; whether it does.
+    pub fn rest_unused(&self, now: Instant, unused_for: Duration) -> bool {
+        let busy = self.shared.busy.load(Ordering::Relaxed) > 0;
+        if busy || self.shared.idle().is_empty() || now.saturating_duration_since(self.shared.last_use()) < unused_for {
+            return false;
+        }
+        self.jobs.as_ref().is_some_and(|jobs| jobs.try_send(Job::Rest).is_ok())
     }
 }
 
@@ -123,13 +164,24 @@ impl Drop for Workers {
 impl Shared {
     fn run(&self) {
         while let Ok(job) = self.next() {
+            self.busy.fetch_add(1, Ordering::Relaxed);
             match job {
-                Job::Load(voice) => match guarded(|| self.take(&voice)) {
-                    Ok(loaded) => self.give_back(loaded),
-                    Err(error) => tracing::warn!(voice = voice.id, %error, "piper voice cannot be loaded"),
-                },
+                Job::Load(voice) => {
+                    match guarded(|| self.take(&voice)) {
+                        Ok(loaded) => self.give_back(loaded),
+                        Err(error) => tracing::warn!(voice = voice.id, %error, "piper voice cannot be loaded"),
+                    }
+                    self.waking.store(false, Ordering::Relaxed);
+                }
+                Job::Rest => {
+                    let unused = std::mem::take(&mut *self.idle());
+                    // Freed outside the lock: it takes a while.
+                    drop(unused);
+                }
                 Job::Speak { out, .. } if out.is_closed() => {}
-                Job::Speak { text, voice, speaker, speed, out, mut meter } => {
+                Job::Speak { out, .. } if out.is_closed() => {}
+                Job::Speak { text, voice, speaker, speed, out, mut meter, span } => {
+                    let _entered = span.enter();
                     meter.begin();
                     let spoken = guarded(|| self.speak(&text, &voice, speaker, speed, &out, &mut meter));
                     if !out.is_closed() {
@@ -140,7 +192,21 @@ impl Shared {
                     }
                 }
             }
+            self.used();
+            self.busy.fetch_sub(1, Ordering::Relaxed);
         }
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Loaded>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn last_use(&self) -> Instant {
+        *self.last_use.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn used(&self) {
+        *self.last_use.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
     /// Waits for a job. Whoever waits holds the lock, the others wait for the lock: jobs go out in order.
@@ -186,14 +252,14 @@ impl Shared {
     }
 
     fn take(&self, voice: &Voice) -> Result<Loaded, EngineError> {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut idle = self.idle();
         let found = idle.iter().rposition(|loaded| loaded.id == voice.id).map(|at| idle.remove(at));
         drop(idle);
         found.map_or_else(|| load(voice, self.threads), Ok)
     }
 
     fn give_back(&self, loaded: Loaded) {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut idle = self.idle();
         idle.push(loaded);
         let unused = if idle.len() > self.keep { Some(idle.remove(0)) } else { None };
         drop(idle);

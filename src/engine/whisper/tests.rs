@@ -64,7 +64,7 @@ fn speech_becomes_its_words() {
         assert_eq!((heard.text.as_str(), heard.rejected), (text, None), "{voice}");
         assert!(heard.mean_log_probability > -0.5 && heard.words.is_empty());
         assert_eq!(heard.language.as_deref(), Some("en"));
-        let end = WHISPER.facts.vocabulary as i32;
+        let end = WHISPER.model.facts.vocabulary as i32;
         assert!(!heard.tokens.is_empty() && heard.tokens.iter().all(|token| (0..end).contains(token)), "{heard:?}");
     }
 }
@@ -121,7 +121,7 @@ fn word_times_are_where_the_words_are() {
 #[test]
 fn audio_beyond_what_the_model_hears_is_refused_and_up_to_it_is_heard() {
     assert_eq!(WHISPER.max_audio().as_millis(), 6_000);
-    let most = WHISPER.facts.longest().as_millis() as u32;
+    let most = WHISPER.model.facts.longest().as_millis() as u32;
     assert_eq!(most, 10_000);
     let mut audio = Mono16k::default();
     while audio.ms() < most {

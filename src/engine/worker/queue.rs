@@ -16,6 +16,8 @@ pub struct Waiting<J, O> {
     pub job: J,
     pub reply: oneshot::Sender<Result<O, EngineError>>,
     pub since: Instant,
+    /// Where it was asked for: log lines of its work are of that.
+    pub span: tracing::Span,
 }
 
 impl<J, O> Waiting<J, O> {
@@ -47,6 +49,11 @@ impl<J, O> Queue<J, O> {
     /// Live jobs that wait; recordings have a bound of their own.
     pub fn len(&self) -> usize {
         self.finals.count + self.partials.count
+    }
+
+    /// Whether nothing at all waits.
+    pub fn is_empty(&self) -> bool {
+        self.len() + self.recordings.count == 0
     }
 
     pub fn finals(&self) -> usize {

@@ -1,3 +1,5 @@
+mod rest;
+
 use std::sync::mpsc::{self, Receiver, Sender};
 
 use proptest::prelude::*;
@@ -320,7 +322,7 @@ proptest! {
         for (job, session) in arrivals.iter().enumerate() {
             let (reply, answer) = oneshot::channel();
             kept.push(answer);
-            queue.push(Priority::Final, Waiting { session: sessions[*session], job, reply, since: Instant::now() });
+            queue.push(Priority::Final, Waiting { session: sessions[*session], job, reply, since: Instant::now(), span: tracing::Span::none() });
         }
         let mut served = [0; 5];
         let mut last = [None; 5];

@@ -1,24 +1,20 @@
 //! Recordings to text for somebody who waits: no job is made, nothing is kept.
 
-use std::{
-    ops::Range,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
 };
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Jobs;
 use crate::{
-    audio::Mono16k,
     conversation::offline::{Heard, WholeOptions, transcribe_pieces},
-    engine::{EngineError, Recognizer, Transcript},
+    engine::{EngineError, Transcript},
     job::{
         error::JobError,
         outcome::Failure,
-        read::{Claim, read},
+        read::{Claim, Sound, read},
         upload::{Slot, Upload},
     },
     model::UserId,
@@ -63,9 +59,7 @@ impl Counter {
 
 /// The sound of a recording whose text is wanted now. Its place is free again when it is dropped.
 pub struct Recording {
-    audio: Mono16k,
-    spoken: Vec<Range<usize>>,
-    recognizer: Arc<dyn Recognizer>,
+    sound: Sound,
     _place: OwnedSemaphorePermit,
     _slot: Option<Slot>,
 }
@@ -74,13 +68,13 @@ impl Recording {
     /// Its length in milliseconds.
     #[must_use]
     pub fn ms(&self) -> u32 {
-        self.audio.ms()
+        self.sound.audio.ms()
     }
 
     /// How many pieces it is heard in.
     #[must_use]
     pub fn pieces(&self) -> usize {
-        self.spoken.len()
+        self.sound.spoken.len()
     }
 
     /// Its text; `told` hears each piece as soon as it and all before it are heard. Dropping the future stops the work.
@@ -88,7 +82,7 @@ impl Recording {
     /// # Errors
     /// The first error of a piece.
     pub async fn hear(&self, options: &WholeOptions, told: impl FnMut(&Heard)) -> Result<Transcript, EngineError> {
-        transcribe_pieces(&*self.recognizer, &self.audio, &self.spoken, options, told).await
+        transcribe_pieces(&*self.sound.ears, &self.sound.audio, &self.sound.spoken, options, told).await
     }
 }
 
@@ -116,12 +110,7 @@ impl Jobs {
         let place = self.0.now.place().await?;
         let tools = &self.0.tools;
         let read = read(&tools.engines, tools.longest, self.path(upload.id), Claim::Nothing, |_| {}).await;
-        let (audio, spoken) = match read {
-            Ok(read) => read,
-            Err(failure) => return Ok(Err(failure)),
-        };
-        let recognizer = tools.engines.recognizer.clone();
-        Ok(Ok(Recording { audio, spoken, recognizer, _place: place, _slot: upload.slot.take() }))
+        Ok(read.map(|sound| Recording { sound, _place: place, _slot: upload.slot.take() }))
     }
 }
 

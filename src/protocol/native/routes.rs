@@ -11,6 +11,7 @@ use axum::{
 };
 use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::Instrument;
 
 use super::{
     session::{Server, serve},
@@ -93,10 +94,12 @@ async fn enter(
     })?;
     let limit = library_limit(&settings.socket);
     let tracked = door.sockets.token();
-    Ok(upgrade.max_message_size(limit).max_frame_size(limit).protocols([SUBPROTOCOL]).on_upgrade(
-        move |socket| async move {
+    let asked = tracing::Span::current();
+    Ok(upgrade.max_message_size(limit).max_frame_size(limit).protocols([SUBPROTOCOL]).on_upgrade(move |socket| {
+        let serving = async move {
             serve(door.server, identity, socket, waiting).await;
             drop(tracked);
-        },
-    ))
+        };
+        serving.instrument(asked)
+    }))
 }

@@ -8,6 +8,7 @@ use std::{sync::Arc, time::Duration};
 use axum::extract::ws::{Message, WebSocket};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use self::{
     listen::{Asked, Listener},
@@ -62,7 +63,9 @@ pub async fn serve(server: Server, identity: Identity, socket: WebSocket, waitin
         Ok(session) => {
             // From here on the session knows better than the socket whether anything happens.
             reader.set_idle(None);
-            session.run(&server, reader, writer).await;
+            let Attachment { session: id, conversation, .. } = &session.attachment;
+            let span = tracing::info_span!("socket", session.id = %id, conversation.id = %conversation);
+            session.run(&server, reader, writer).instrument(span).await;
         }
         Err(Some(Parting { event, code })) => {
             let reason = event.code.name();
@@ -205,8 +208,7 @@ impl Session {
 
     async fn run(self, server: &Server, mut reader: Reader, mut writer: Writer) {
         let Self { attachment, input, output, offer } = self;
-        let session = attachment.session;
-        tracing::info!(session.id = %session, resumed = attachment.resumed, "socket attached");
+        tracing::debug!(resumed = attachment.resumed, "socket attached");
         let (answers, answered) = mpsc::channel(ANSWERS);
         let asked = Asked::default();
         let listener = Listener {
@@ -224,7 +226,7 @@ impl Session {
             ending = teller.tell(&mut writer) => ending,
             ending = too_long_in_shutdown(server) => ending,
         };
-        tracing::info!(session.id = %session, ?ending, "socket ends");
+        tracing::debug!(reason = ?ending, "socket ends");
         say_goodbye(server, ending, attachment, reader, writer).await;
     }
 }

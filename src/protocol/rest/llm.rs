@@ -9,6 +9,7 @@ use axum::{
 use futures::{Stream, stream};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
+use tracing::Instrument;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
@@ -24,7 +25,7 @@ use crate::{
         message::Mode,
     },
     engine::{ChatDelta, ChatRequest, ChatStream, EngineError},
-    model::{ConversationId, Language, SessionId, Timings, TurnId, UnixMs},
+    model::{ConversationId, Language, SessionId, TRACE_PART, Timings, TurnId, UnixMs, within},
     protocol::{
         caller::Caller,
         client,
@@ -97,7 +98,9 @@ pub async fn chat(
     let message = work::text("message", &asked.message, work.max_chars)?.to_owned();
     let language = work::language(asked.language.as_deref(), &[])?;
     let (conversation, request) = request(&work, &caller, &asked, &message, language.as_deref()).await?;
-    let mut pieces = work.engines.chat.reply(request);
+    let span = within(tracing::info_span!(target: TRACE_PART, "chat"));
+    let mut pieces = span.in_scope(|| work.engines.chat.reply(request));
+    drop(span);
     let first = tokio::select! {
         first = next(&mut pieces) => first?,
         () = work.shutdown.cancelled() => return Err(ApiError::shutting_down()),
@@ -122,7 +125,7 @@ pub async fn chat(
         out,
     };
     // A task of its own, so that it ends properly when the client goes away.
-    work.replies.spawn(reply.tell(first, pieces));
+    work.replies.spawn(reply.tell(first, pieces).in_current_span());
     Ok(sse::answer(events(told), work.shutdown.clone()))
 }
 

@@ -1,5 +1,6 @@
 //! The server's own HTTP interface, below `/api/`: each module a part of it, with its routes and their description.
 
+pub mod admin_logs;
 pub mod admin_sessions;
 pub mod admin_users;
 pub mod asr;

@@ -12,6 +12,7 @@ use futures::{Stream, TryStreamExt, stream};
 use serde::Deserialize;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 use utoipa::ToSchema;
 
 use super::work::Work;
@@ -19,6 +20,7 @@ use crate::{
     audio::{Flac, Mp3, OggOpus, OpusSettings, Pcm, SampleRate, Steady, wav_stream_head},
     conversation::sentence::Splitter,
     engine::{EngineError, SpeakRequest, Synthesizer},
+    model::{TRACE_PART, within},
 };
 
 /// Pieces of sound on their way to the client. Full: the voice waits.
@@ -94,7 +96,8 @@ pub type Sound = mpsc::Receiver<Result<Bytes, EngineError>>;
 pub fn begin(work: &Work, requests: Vec<SpeakRequest>, format: SoundFormat) -> Sound {
     let (out, made) = mpsc::channel(AHEAD);
     // Ends by itself: `out` closes when the client goes away.
-    tokio::spawn(make(work.engines.speech.clone(), work.shutdown.clone(), requests, format, out));
+    let making = make(work.engines.speech.clone(), work.shutdown.clone(), requests, format, out);
+    tokio::spawn(making.in_current_span());
     made
 }
 
@@ -135,7 +138,8 @@ async fn make(
     let making = async {
         let mut writer = Writer::new(format);
         for request in requests {
-            let mut sound = speech.speak(request);
+            let span = tracing::info_span!(target: TRACE_PART, "synthesis", chars = request.text.chars().count());
+            let mut sound = within(span.clone()).in_scope(|| speech.speak(request));
             while let Some(piece) = sound.recv().await {
                 let piece = match piece {
                     Ok(pcm) => Ok(writer.push(&pcm)),

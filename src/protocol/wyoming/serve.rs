@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use serde_json::Value;
 use tokio::{io::AsyncWriteExt as _, net::TcpListener, sync::Semaphore, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::Instrument;
 
 use super::{connection, info::info, speaking::Speaking, wire::Outgoing};
 use crate::conversation::{hub::Hub, message::SessionOptions};
@@ -71,7 +72,8 @@ pub async fn serve(
                 let place = Arc::clone(&places).try_acquire_owned();
                 let (wyoming, abort) = (Arc::clone(&wyoming), abort.clone());
                 let ends = Ends { leave: leave.clone(), stop: stopping.clone() };
-                connections.spawn(async move {
+                let span = tracing::info_span!("connection", connection.id = %uuid::Uuid::now_v7());
+                let serving = async move {
                     if let Some(_place) = place.ok().filter(|_| !ends.leave.is_cancelled()) {
                         connection::run(stream, wyoming, ends, abort).await;
                     } else {
@@ -84,7 +86,8 @@ pub async fn serve(
                         // It may be gone already.
                         let _ = timeout(REFUSE_WITHIN, stream.write_all(&refusal)).await;
                     }
-                });
+                };
+                connections.spawn(serving.instrument(span));
             }
             Err(error) => {
                 tracing::error!(%error, "a Wyoming connection cannot be accepted");

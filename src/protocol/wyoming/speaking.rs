@@ -291,7 +291,14 @@ mod tests {
 
     impl Synthesizer for Echo {
         fn info(&self) -> EngineInfo {
-            EngineInfo { engine: "echo".into(), model: String::new(), demo: true, hint: None, languages: vec![] }
+            EngineInfo {
+                engine: "echo".into(),
+                model: String::new(),
+                demo: true,
+                loaded: true,
+                hint: None,
+                languages: vec![],
+            }
         }
 
         fn voices(&self) -> Vec<VoiceInfo> {

@@ -55,7 +55,7 @@ pub enum CopyError {
     /// The other side has gone: its own error says why.
     #[error("the copy ended early")]
     Ended,
-    #[error("the rows do not fit together: {0}")]
+    #[error("the rows do not fit together: {0}\nhint: something else made them; nothing was changed")]
     Rows(String),
 }
 

@@ -113,3 +113,25 @@ async fn events_that_cannot_be_followed_leave_the_session_as_it_was() {
     assert_eq!(client.event("response.done").await["response"]["status"], "completed");
     server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stopping_server_waits_for_what_a_function_gives() {
+    let server = TestServer::start(&["--drain-seconds", "300"]).await;
+    let session = json!({"type": "realtime", "output_modalities": ["text"], "tools": [weather()]});
+    let mut client = Realtime::session(&server, session).await;
+    client.send(says("What is the weather in Paris?")).await;
+    client.send(json!({"type": "response.create"})).await;
+    let called = client.event("response.done").await["response"]["output"][0]["call_id"].clone();
+    let address = server.address;
+    let stopping = tokio::spawn(server.stop());
+    let refused = async { while Realtime::open_at(address, "/v1/realtime", &[]).await.is_ok() {} };
+    tokio::time::timeout(crate::harness::PATIENCE, refused).await.expect("nobody new comes in");
+    let output = json!({"type": "function_call_output", "call_id": called, "output": "{\"sky\": \"clear\"}"});
+    client.send(json!({"type": "conversation.item.create", "item": output})).await;
+    client.send(json!({"type": "response.create"})).await;
+    let done = client.event("response.done").await;
+    assert_eq!(done["response"]["status"], "completed", "{done}");
+    assert_eq!(client.error().await["code"], "server_shutting_down");
+    assert_eq!(client.until_closed().await, Some(1001));
+    stopping.await.expect("it stops");
+}

@@ -80,7 +80,14 @@ pub struct HeldChat {
 
 impl ChatModel for HeldChat {
     fn info(&self) -> EngineInfo {
-        EngineInfo { engine: "held".into(), model: String::new(), demo: true, hint: None, languages: vec![] }
+        EngineInfo {
+            engine: "held".into(),
+            model: String::new(),
+            demo: true,
+            loaded: true,
+            hint: None,
+            languages: vec![],
+        }
     }
 
     fn reply(&self, request: ChatRequest) -> ChatStream {

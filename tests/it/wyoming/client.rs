@@ -42,7 +42,10 @@ pub struct Client {
 
 impl Client {
     pub async fn connect(server: &TestServer) -> Self {
-        let address = server.wyoming.expect("it was asked for a Wyoming door");
+        Self::connect_at(server.wyoming.expect("it was asked for a Wyoming door")).await
+    }
+
+    pub async fn connect_at(address: std::net::SocketAddr) -> Self {
         let (from, to) = TcpStream::connect(address).await.expect("it listens").into_split();
         Self { from: BufReader::new(from), to, log: VecDeque::new() }
     }

@@ -157,3 +157,29 @@ async fn a_server_that_stops_tells_what_it_understood() {
     client.closed().await;
     stopping.await.expect("it stops");
 }
+
+#[tokio::test]
+async fn a_server_that_stops_hears_the_sentence_out() {
+    let server = server(&["--drain-seconds", "300"]).await;
+    let address = server.wyoming.expect("a door");
+    let mut client = Client::connect(&server).await;
+    let mut idle = Client::connect(&server).await;
+    let sound: Vec<u8> = recording("what time is it").iter().flat_map(|sample| sample.to_le_bytes()).collect();
+    let format = json!({"rate": 16000, "width": 2, "channels": 1});
+    client.send("transcribe", json!({"language": "en"}), &[]).await;
+    client.send("audio-start", format.clone(), &[]).await;
+    let (first, rest) = sound.split_at(sound.len() / 4 * 2);
+    client.send("audio-chunk", format.clone(), first).await;
+    client.event("transcript-start").await;
+    let stopping = tokio::spawn(server.stop());
+    idle.closed().await;
+    let mut late = Client::connect_at(address).await;
+    assert_eq!(late.event("error").await.data["code"], "shutting_down");
+    late.closed().await;
+    client.send("audio-chunk", format, rest).await;
+    client.send("audio-stop", json!({}), &[]).await;
+    let heard = client.event("transcript").await.text().to_lowercase();
+    assert!(heard.contains("what time is it"), "{heard}");
+    client.closed().await;
+    stopping.await.expect("it stops");
+}

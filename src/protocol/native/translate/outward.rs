@@ -191,7 +191,7 @@ impl From<Mode> for wire::Mode {
 }
 
 impl From<EngineInfo> for wire::Engine {
-    fn from(EngineInfo { engine, model, demo, hint, languages }: EngineInfo) -> Self {
+    fn from(EngineInfo { engine, model, demo, loaded: _, hint, languages }: EngineInfo) -> Self {
         Self { engine, model, demo, hint, languages }
     }
 }

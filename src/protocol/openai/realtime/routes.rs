@@ -11,6 +11,7 @@ use axum::{
 };
 use serde::Deserialize;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::Instrument;
 
 use super::{
     secrets::{Secrets, Start},
@@ -133,9 +134,13 @@ async fn enter(
     let limit = library_limit(&door.settings.socket);
     let tracked = door.sockets.token();
     let upgrade = upgrade.max_message_size(limit).max_frame_size(limit).protocols([SUBPROTOCOL]);
-    Ok(upgrade.on_upgrade(move |socket| async move {
-        serve(door, opening, socket).await;
-        drop(tracked);
+    let asked = tracing::Span::current();
+    Ok(upgrade.on_upgrade(move |socket| {
+        let serving = async move {
+            serve(door, opening, socket).await;
+            drop(tracked);
+        };
+        serving.instrument(asked)
     }))
 }
 

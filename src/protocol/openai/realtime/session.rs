@@ -13,6 +13,7 @@ use axum::{
     extract::ws::{Message, WebSocket},
 };
 use tokio::time::Instant;
+use tracing::Instrument;
 
 use self::shared::Shared;
 use super::{
@@ -75,25 +76,38 @@ pub(super) async fn serve(door: Door, opening: Opening, socket: WebSocket) {
         Err(refused) => return goodbye(&door, Ending::Refused(refused), conversation, reader, writer).await,
     };
     let events = conversation.hello();
-    let session = attachment.session;
-    tracing::info!(session.id = %session, "realtime socket attached");
-    let line = Line { attachment: &attachment, shared: Shared::new(conversation, events), patience: patience(&door) };
-    let (mut reader, mut writer) = (reader, writer);
+    // Lines of the socket are of its session from here on.
+    let Attachment { session, conversation: of, .. } = &attachment;
+    let span = tracing::info_span!("socket", session.id = %session, conversation.id = %of);
+    talk(&door, attachment, conversation, events, reader, writer, lasts).instrument(span).await;
+}
+
+async fn talk(
+    door: &Door,
+    attachment: Attachment,
+    conversation: Conversation,
+    events: Vec<ServerEvent>,
+    mut reader: Reader,
+    mut writer: Writer,
+    lasts: Duration,
+) {
+    tracing::debug!("socket attached");
+    let line = Line { attachment: &attachment, shared: Shared::new(conversation, events), patience: patience(door) };
     let ending = tokio::select! {
         ending = line.listen(&mut reader) => ending,
         ending = line.feed() => ending,
         ending = line.tell(&mut writer) => ending,
         () = tokio::time::sleep_until(Instant::now() + lasts) => Ending::Expired,
-        ending = too_long_in_shutdown(&door) => ending,
+        ending = too_long_in_shutdown(door) => ending,
     };
-    tracing::info!(session.id = %session, ?ending, "realtime socket ends");
+    tracing::debug!(reason = ?ending, "socket ends");
     let conversation = line.shared.into_conversation();
     if !matches!(ending, Ending::Over(_)) {
         // Nobody can come back to it: it need not wait. What it still tells is for nobody.
         let _ = tokio::time::timeout(GOODBYE, attachment.send(Command::End)).await;
     }
     drop(attachment);
-    goodbye(&door, ending, conversation, reader, writer).await;
+    goodbye(door, ending, conversation, reader, writer).await;
 }
 
 /// The three halves.

@@ -22,7 +22,7 @@ use self::{
 use super::{errors::Refused, json::Fields, told};
 use crate::{
     engine::{ChatDelta, ChatStream, EngineError, StopCause},
-    model::UnixMs,
+    model::{TRACE_PART, UnixMs, within},
     protocol::{
         caller::Caller,
         error::ApiError,
@@ -63,8 +63,10 @@ pub async fn complete(
         created: UnixMs::now().0 / 1000,
         model: work.engines.chat.info().model,
     };
-    let mut pieces =
-        Pieces { stream: work.engines.chat.reply(request), stop, over: None, shutdown: work.shutdown.clone() };
+    let span = within(tracing::info_span!(target: TRACE_PART, "chat", model = head.model));
+    let stream = span.in_scope(|| work.engines.chat.reply(request));
+    drop(span);
+    let mut pieces = Pieces { stream, stop, over: None, shutdown: work.shutdown.clone() };
     let first = pieces.next().await?;
     if streamed {
         let chunks = Chunks::new(head, with_usage);

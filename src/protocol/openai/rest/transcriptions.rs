@@ -8,6 +8,7 @@ use futures::stream;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -157,7 +158,7 @@ fn events(work: &Work, recording: Recording, options: WholeOptions) -> Response 
     // There is room for all: who hears need not wait for who reads.
     let (out, told) = mpsc::channel(recording.pieces() + 3);
     let shutdown = work.shutdown.clone();
-    tokio::spawn(async move {
+    let hearing = async move {
         let mut text = String::new();
         let heard = recording.hear(&options, |heard| {
             if let Some(delta) = delta(!text.is_empty(), &heard.transcript.text) {
@@ -179,7 +180,8 @@ fn events(work: &Work, recording: Recording, options: WholeOptions) -> Response 
         };
         let _ = out.try_send(data(&last));
         let _ = out.try_send(Event::default().data("[DONE]"));
-    });
+    };
+    tokio::spawn(hearing.in_current_span());
     let events = stream::unfold(told, async |mut told| Some((told.recv().await?, told)));
     // It ends by itself when the server does, with a word about it.
     sse::answer(events, CancellationToken::new())
