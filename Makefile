@@ -15,7 +15,8 @@ run: ## set up, build, serve; prints the address to open
 	@scripts/deps.sh run
 	@scripts/fetch-onnxruntime.py --optional
 	@cargo build --release --locked
-	@exec $(TARGET)/release/aigolos serve
+	@# People read this, whatever it is piped into.
+	@grep -qs '^LOG_FORMAT=' .env || export LOG_FORMAT="$${LOG_FORMAT:-text}"; exec $(TARGET)/release/aigolos serve
 
 test: test-rust test-browser test-clients ## every test, with the real engines, a real browser and other people's clients
 
@@ -56,8 +57,10 @@ bench: ## measurements, printed with this machine's name (see docs/benchmarks.md
 	@scripts/fetch-onnxruntime.py
 	scripts/bench.sh
 
-lint: ## formatting, clippy, docs, front-end types and style
+lint: ## formatting, clippy, docs, front-end types and style, automation
 	@scripts/deps.sh test
+	@scripts/python-venv.sh
+	.cache/venv/bin/zizmor --offline --quiet .github
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked

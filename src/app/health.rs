@@ -84,7 +84,7 @@ impl Health {
         let began = Instant::now();
         let answer = chat.probe().await;
         if let Err(problem) = &answer {
-            tracing::debug!(problem, "the chat model does not answer the health check");
+            tracing::debug!(reason = problem, "the chat model does not answer the health check");
         }
         let state = if answer.is_ok() { ChatState::Ok } else { ChatState::Away };
         ChatHealth { state, kind: chat.info().engine, latency_ms: began.elapsed().as_millis() as u64 }

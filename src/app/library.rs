@@ -72,19 +72,24 @@ pub async fn fetch_chat_model(config: Config, library: Library, chooser: Arc<dyn
         _ => config.settings.llm_model_name.clone(),
     };
     let mut wait = WAITS.0;
+    let mut waited = false;
     loop {
         match once(&model, &library).await {
             Ok(fetched) => {
                 // One that was there at the start is in use already.
-                if fetched && let Err(error) = chooser.renew(ModelKind::Llm).await {
-                    tracing::warn!(%error, llm.model = model, "the chat model is there, but cannot be used");
+                if (fetched || waited)
+                    && let Err(error) = chooser.renew(ModelKind::Llm).await
+                {
+                    tracing::warn!(%error, model, "the chat model is there, but cannot be used");
                 }
                 return;
             }
             Err(trouble) => {
-                tracing::info!(%trouble, hint = trouble.hint(), llm.model = model, again_in_s = wait.as_secs(), "the chat model is not there yet")
+                let retry_ms = wait.as_millis() as u64;
+                tracing::info!(error = %trouble, hint = trouble.hint(), model, retry_ms, "the chat model is not there yet");
             }
         }
+        waited = true;
         tokio::time::sleep(wait).await;
         wait = (wait * 2).min(WAITS.1);
     }

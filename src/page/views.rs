@@ -33,6 +33,7 @@ pub fn router(settings: PageSettings) -> Router {
         .route("/app/settings/", get(async |visit: Visit| visit.inside("/app/settings/", |shell| Settings { shell })))
         .route("/app/keys/", get(async |visit: Visit| visit.inside("/app/keys/", |shell| Keys { shell })))
         .route("/app/admin/", get(async |visit: Visit| visit.for_admins("/app/admin/", |shell| Admin { shell })))
+        .route("/app/models/", get(async |visit: Visit| visit.for_admins("/app/admin/", |shell| Models { shell })))
         .route("/help/microphone/", get(async |visit: Visit| visit.anybody(|shell| Microphone { shell })))
         .route("/help/authority.crt", get(authority))
         .with_state(Arc::new(settings))
@@ -54,6 +55,7 @@ const BARE: &[&str] = &[
     "/app/settings",
     "/app/keys",
     "/app/admin",
+    "/app/models",
     "/help/microphone",
 ];
 
@@ -98,6 +100,7 @@ pages! {
     Settings  "settings.html"
     Keys      "keys.html"
     Admin     "admin.html"
+    Models    "models.html"
     Microphone "microphone.html"
 }
 

@@ -26,6 +26,7 @@ export const PAGES = {
   '/app/keys/': 'keys.html',
   '/app/admin/': 'admin.html',
   '/help/microphone/': 'microphone.html',
+  '/app/models/': 'models.html',
 };
 
 export class FakeSite {

@@ -9,7 +9,10 @@ use serde_yaml_ng::Value;
 fn compose(name: &str) -> Value {
     let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).expect("it is there");
     let mut file: Value = serde_yaml_ng::from_str(&text).expect("YAML");
-    file.apply_merge().expect("merges that are defined");
+    // What is merged in may itself be merged of something.
+    for _ in 0..3 {
+        file.apply_merge().expect("merges that are defined");
+    }
     file
 }
 

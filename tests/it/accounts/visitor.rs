@@ -114,6 +114,11 @@ impl Browser {
         Self { http, base, cookie: None }
     }
 
+    /// At a server that is not of this process.
+    pub fn of(base: String) -> Self {
+        Self::through(reqwest::Client::new(), base)
+    }
+
     /// A request with the cookie and nothing that says where it comes from.
     pub fn bare(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         let request = self.http.request(method, format!("{}{path}", self.base)).header("user-agent", "test browser");
