@@ -225,8 +225,9 @@ async fn run_until(
         let seconds = |seconds: u32| Duration::from_secs(u64::from(seconds));
         let (notice, drain) = (seconds(operating.drain_notice_seconds), seconds(operating.drain_seconds));
         // Sessions first, so that each tells its client why; then the sockets that carry them.
-        library.close();
         life.see_out(&hub, &doors, notice, drain).await;
+        // What has come stays, and is gone on with.
+        library.close();
         stopping.cancel();
     };
     listen::serve(listener, tls, router, shutdown).await;

@@ -92,7 +92,10 @@ async fn a_killed_download_goes_on_where_it_was_and_the_model_is_used_and_remove
     let given = given.await.expect("no panic").expect("it runs");
     let said = String::from_utf8_lossy(&given.stderr).into_owned();
     assert!(!given.status.success() && said.contains("ASR_MODEL_NAME is set"), "{said}");
+    // The choice taken back, it is used all the same: it is the only one that is here.
     assert!(run(folder, &hub, &["use", "auto:asr"]).await.0);
+    assert!(!run(folder, &hub, &["rm", NAME]).await.0);
+    assert!(run(folder, &hub, &["use", "nano"]).await.0);
     assert!(run(folder, &hub, &["rm", NAME]).await.0);
     let (well, _, err) = run(folder, &hub, &["pull", "base.n"]).await;
     assert!(!well && err.contains("did you mean base.en"), "{err}");

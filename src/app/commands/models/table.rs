@@ -1,6 +1,9 @@
 //! `aigolos models list`: models in tables that fit a terminal.
 
-use std::fmt::Write as _;
+use std::{
+    fmt::Write as _,
+    io::{self, Write as _},
+};
 
 use indicatif::DecimalBytes;
 
@@ -34,7 +37,7 @@ pub async fn print(library: &Library, in_use: &[(ModelKind, String)], only: &Onl
         table(title, &rows);
         let hidden = of_kind().filter(|model| !only.installed && only.language.is_none() && !only.shows(model)).count();
         if hidden > 0 {
-            println!("  {hidden} more in other languages: --all, or --language CODE");
+            line(&format!("  {hidden} more in other languages: --all, or --language CODE"));
         }
     }
     chat(library, only, |name| uses(ModelKind::Llm, name)).await;
@@ -87,7 +90,7 @@ async fn chat(library: &Library, only: &Only, uses: impl Fn(&str) -> bool) {
     let here: Vec<ChatModelFile> = match shelf.models().await {
         Ok(here) => here,
         Err(trouble) => {
-            println!("\nChat (Ollama)\n  {trouble}\n  hint: {}", trouble.hint());
+            line(&format!("\nChat (Ollama)\n  {trouble}\n  hint: {}", trouble.hint()));
             return;
         }
     };
@@ -124,9 +127,9 @@ async fn chat(library: &Library, only: &Only, uses: impl Fn(&str) -> bool) {
 }
 
 fn table(title: &str, rows: &[Row]) {
-    println!("\n{title}");
+    line(&format!("\n{title}"));
     if rows.is_empty() {
-        println!("  none");
+        line("  none");
         return;
     }
     let heads = ["name", "size", "language", "quality", "licence", "state"].map(str::to_owned);
@@ -138,14 +141,19 @@ fn table(title: &str, rows: &[Row]) {
     let widths: [usize; 6] = std::array::from_fn(width);
     for row in [&heads].into_iter().chain(rows) {
         let [name, bytes, rest @ ..] = row;
-        let mut line = format!("  {name:first$}  {bytes:>second$}", first = widths[0], second = widths[1]);
+        let mut row_text = format!("  {name:first$}  {bytes:>second$}", first = widths[0], second = widths[1]);
         for (cell, width) in rest.iter().zip(&widths[2..]) {
             if *width > 0 {
-                let _ = write!(line, "  {cell:width$}"); // a String takes everything
+                let _ = write!(row_text, "  {cell:width$}"); // a String takes everything
             }
         }
-        println!("{}", line.trim_end());
+        line(row_text.trim_end());
     }
+}
+
+/// Whoever reads may have enough of it (`| head`): that is no fault.
+fn line(text: &str) {
+    let _ = writeln!(io::stdout(), "{text}");
 }
 
 fn size(bytes: u64) -> String {
