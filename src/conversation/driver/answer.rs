@@ -120,6 +120,9 @@ impl Driver {
         match &self.reply {
             Some(ReplyRun { words: Words::Of(said), .. }) if !said.is_empty() => {
                 self.history.said(turn, said.clone());
+                if !self.book.has(turn) {
+                    self.told.typed(turn, said);
+                }
                 // A spoken turn was told with its final transcript: this one was typed.
                 let said = Said { text: said.clone(), spoken: None, language: self.options.language.clone() };
                 self.book.said(turn, self.options.mode, said);

@@ -96,6 +96,13 @@ impl Told {
         span.in_scope(|| tracing::info!(said, said_chars, audio_ms, final_ms, language, rejected, "heard"));
     }
 
+    /// Words that were written, not spoken.
+    pub(super) fn typed(&mut self, turn: TurnId, text: &str) {
+        self.count(turn);
+        let (said, said_chars) = (self.transcripts.then_some(text), text.chars().count());
+        self.of(turn).in_scope(|| tracing::info!(said, said_chars, "typed"));
+    }
+
     pub(super) fn answered(&mut self, turn: TurnId, how: How, text: &str, calls: usize, timings: &Timings) {
         self.count(turn);
         let span = self.of(turn);
