@@ -299,6 +299,13 @@ impl Library {
             self.here(name).await?;
             return Ok(self.shelf_or()?.remove(chat).await?);
         }
+        let fetched = |handle: &Arc<Handle>| {
+            let now = handle.now();
+            now.name == name && !now.state.is_over()
+        };
+        if self.downloads_mut().iter().any(fetched) {
+            return Err(LibraryError::Busy { name: name.into() });
+        }
         let file = installed::present(self.folder(), name);
         let unfinished = self.find(name).map(|entry| install::parts(self.folder(), entry)).unwrap_or_default();
         if file.is_none() && !unfinished.iter().any(|part| part.exists()) {

@@ -11,15 +11,17 @@ use crate::{
     store::User,
 };
 
-const INSIDE: [&str; 6] = [
+const INSIDE: [&str; 7] = [
     "/app/",
     "/app/history/",
     "/app/history/0197b000-0000-7000-8000-000000000001/",
     "/app/settings/",
     "/app/keys/",
     "/app/admin/",
+    "/app/models/",
 ];
-const OUTSIDE: [&str; 5] = ["/login/", "/signup/", "/verify/", "/password/forgot/", "/password/reset/"];
+const OUTSIDE: [&str; 6] =
+    ["/login/", "/signup/", "/verify/", "/password/forgot/", "/password/reset/", "/help/microphone/"];
 
 fn person(admin: bool) -> Identity {
     let user = User {
@@ -165,8 +167,10 @@ async fn a_forgotten_slash_is_put_there() {
 
 #[tokio::test]
 async fn administration_is_for_administrators() {
-    let refused = visit(&pages(true), "/app/admin/", Some(person(false)), &[]).await;
-    assert_eq!(refused.status(), StatusCode::FORBIDDEN);
+    for path in ["/app/admin/", "/app/models/"] {
+        let refused = visit(&pages(true), path, Some(person(false)), &[]).await;
+        assert_eq!(refused.status(), StatusCode::FORBIDDEN, "{path}");
+    }
     let page = html(&pages(true), "/app/", Some(person(false)), &[]).await;
     assert!(!page.contains("/app/admin/"));
 }

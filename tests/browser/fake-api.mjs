@@ -6,7 +6,7 @@
 import { randomUUID } from 'node:crypto';
 
 import { ENGINES } from './fake-server.mjs';
-import { conversations, tone, TRANSCRIPT } from './fake-data.mjs';
+import { conversations, models, tone, TRANSCRIPT } from './fake-data.mjs';
 
 /**
  * @typedef {{method: string, path: string, query: URLSearchParams, body: any, raw: Buffer, headers: import('node:http').IncomingHttpHeaders}} Asked
@@ -61,6 +61,11 @@ export class FakeApi {
     this.mayCut = Promise.resolve();
     /** @type {Map<string, any>} */
     this.jobs = new Map();
+    this.models = models();
+    /** @type {Map<string, any>} */
+    this.downloads = new Map();
+    /** Why downloads fail. @type {{code: string, message: string, hint: string} | null} */
+    this.downloadTrouble = null;
   }
 
   /** @param {Fault} fault */
@@ -294,6 +299,46 @@ const ROUTES = [
   }],
   ['GET', /^\/api\/admin\/sessions$/, (api, _, response) => give(response, { sessions: [{ id: randomUUID(), conversation_id: randomUUID(), user_id: api.user.id, email: api.user.email, mode: 'converse', since: Date.now() - 300_000, attached: true }] })],
   ['DELETE', /^\/api\/admin\/sessions\/([^/]+)$/, (_api, _, response) => nothing(response)],
-  ['GET', /^\/api\/admin\/models$/, (_api, _, response) => give(response, { models: [{ kind: 'asr', name: 'ggml-base.en.bin', bytes: 147_964_211, in_use: true }, { kind: 'tts', name: 'ru_RU-irina-medium.onnx', bytes: 63_201_294, in_use: false }] })],
+  ['GET', /^\/api\/models\/$/, (api, _, response) => give(response, { models: api.models, ollama: { place: 'localhost:11434', trouble: null }, downloads: [...api.downloads.values()] })],
+  ['DELETE', /^\/api\/models\/$/, (api, { query }, response) => {
+    Object.assign(model(api, query.get('name')), { installed: false });
+    nothing(response);
+  }],
+  ['GET', /^\/api\/models\/card$/, (_api, { query }, response) => give(response, { name: query.get('name'), address: 'https://hub.example/MODEL_CARD', text: '# Model card for irina (medium)\n\n* Language: ru_RU (Russian, Russia)\n* Speakers: 1\n* Quality: medium\n\n## Dataset\n\n* License: as the dataset says' })],
+  ['POST', /^\/api\/models\/pull$/, (api, { body: said }, response) => {
+    const { kind, bytes } = model(api, said.name);
+    const download = { id: randomUUID(), name: said.name, kind, state: 'queued', bytes: 0, total: bytes || 400_000_000, rate: 0, checked: null, already: false, trouble: null, started_at: Date.now() };
+    api.downloads.set(download.id, download);
+    give(response, { download, events: `/api/models/events?download=${download.id}` }, 202);
+  }],
+  ['POST', /^\/api\/models\/use$/, (api, { body: said }, response) => {
+    const chosen = model(api, said.name);
+    for (const other of api.models) if (other.kind === chosen.kind) other.in_use = other === chosen;
+    give(response, { asr: null, llm: null, tts: null });
+  }],
+  ['DELETE', /^\/api\/models\/downloads\/([^/]+)$/, (api, _, response, id) => {
+    const download = Object.assign(api.downloads.get(id) ?? {}, { state: 'cancelled' });
+    give(response, { download, events: '' });
+  }],
+  ['GET', /^\/api\/models\/events$/, async (api, _, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    for (let running = [...api.downloads.values()]; running.length > 0; running = running.filter(({ state }) => !['done', 'failed', 'cancelled'].includes(state))) {
+      for (const download of running) {
+        if (download.state !== 'cancelled') {
+          const have = Math.min(download.total, download.bytes + download.total / 5);
+          const state = api.downloadTrouble ? 'failed' : download.bytes === download.total ? 'done' : 'downloading';
+          Object.assign(download, { bytes: have, rate: 7_300_000, state, trouble: api.downloadTrouble });
+          if (state === 'done') Object.assign(model(api, download.name), { installed: true });
+        }
+        response.write(`event: download\ndata: ${JSON.stringify(download)}\n\n`);
+      }
+      await pause(api.pace);
+    }
+    api.downloads.clear();
+    response.end('event: over\ndata: {}\n\n');
+  }],
   ['GET', /^\/api\/health\/$/, (_api, _, response) => give(response, { status: 'ok', version: '0.0.0', sessions: 1, max_sessions: 64, engines: { ...ENGINES, vad: 'cascade' }, parts: { store: { state: 'ok', kind: 'sqlite', latency_ms: 0.7, waiting_turns: 0 }, llm: { state: 'ok', kind: 'builtin', latency_ms: 0.1 } } })],
 ];
+
+/** @param {FakeApi} api @param {string | null} id @returns {any} */
+const model = (api, id) => api.models.find((known) => known.id === id) ?? {};

@@ -91,3 +91,20 @@ export function tone(seconds) {
   for (let i = 0; i < frames; i++) file.writeInt16LE(Math.round(Math.sin((i / rate) * 2 * Math.PI * 220) * 4000), 44 + i * 2);
   return file;
 }
+
+/** A few models of each kind. */
+export function models() {
+  const plain = { language: /** @type {string | null} */ (null), quality: /** @type {string | null} */ (null), speakers: 0, licence: /** @type {string | null} */ ('MIT'), card: false, installed: false, in_use: false, built_in: false, can_pull: true, checked: /** @type {string | null} */ (null) };
+  const voice = { ...plain, kind: 'tts', licence: null, card: true, speakers: 1 };
+  return [
+    { ...plain, id: 'base.en', kind: 'asr', name: 'base.en', language: 'en', bytes: 147_964_211, installed: true, in_use: true, checked: 'sha1' },
+    { ...plain, id: 'base.en-q5_1', kind: 'asr', name: 'base.en-q5_1', language: 'en', bytes: 59_721_011 },
+    { ...plain, id: 'large-v3-turbo-q5_0', kind: 'asr', name: 'large-v3-turbo-q5_0', bytes: 574_041_195 },
+    { ...voice, id: 'ru_RU-irina-medium', name: 'ru_RU-irina-medium', language: 'ru_RU', quality: 'medium', bytes: 63_206_059, installed: true, checked: 'md5' },
+    { ...voice, id: 'ru_RU-denis-medium', name: 'ru_RU-denis-medium', language: 'ru_RU', quality: 'medium', bytes: 63_206_117 },
+    { ...voice, id: 'en_US-libritts_r-medium', name: 'en_US-libritts_r-medium', language: 'en_US', quality: 'medium', speakers: 904, bytes: 78_601_037 },
+    { ...voice, id: 'en-us', name: 'en-us', card: false, licence: null, bytes: 0, installed: true, in_use: true, built_in: true, can_pull: false },
+    { ...plain, id: 'ollama:qwen2.5:7b', kind: 'llm', name: 'qwen2.5:7b', licence: 'Apache-2.0', bytes: 4_683_087_332, installed: true, in_use: true },
+    { ...plain, id: 'ollama:qwen2.5:0.5b', kind: 'llm', name: 'qwen2.5:0.5b', licence: 'Apache-2.0', bytes: 398_000_000 },
+  ];
+}

@@ -19,6 +19,7 @@ const INSIDE = [
   ['/app/settings/', '#sessions li'],
   ['/app/keys/', '#keys li'],
   ['/app/admin/', '#users li'],
+  ['/app/models/', '#models li'],
 ];
 
 for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {

@@ -34,6 +34,7 @@ const PICTURES = [
     await page.waitForSelector('.failure.done');
   }],
   ['verify', '/verify/?token=old', false, (page) => page.waitForSelector('.failure')],
+  ['microphone', '/help/microphone/', false],
   ['forgot', '/password/forgot/', false],
   ['reset', '/password/reset/?token=good', false],
   ['dashboard', '/app/', true],
@@ -85,6 +86,18 @@ const PICTURES = [
     await page.waitForSelector('#secret:not([hidden])');
   }],
   ['admin', '/app/admin/', true, (page) => page.waitForSelector('#users li')],
+  ['models', '/app/models/', true, async (page, server) => {
+    server.site.api.pace = 400;
+    await page.waitForSelector('#models li');
+    await page.click('[aria-label$="base.en-q5_1"]');
+    await page.waitForSelector('#downloads .loading-bar');
+    await page.waitForTimeout(700);
+  }],
+  ['models-terms', '/app/models/', true, async (page) => {
+    await page.waitForSelector('#models li');
+    await page.click('.button.primary[aria-label$="denis-medium"]');
+    await page.waitForSelector('dialog .terms');
+  }],
   ['menu', '/app/history/', true, async (page) => {
     await page.waitForSelector('.talk-row');
     if (await page.isVisible('.menu-button')) await page.click('.menu-button');

@@ -167,7 +167,7 @@ async fn choose(config: &Config, library: &Library, mut chosen: InUse, name: &st
         );
         return Err(error.into());
     }
-    let said = choice.clone().map_or_else(|| format!("what {setting} and its default say"), |name| name);
+    let said = choice.clone().unwrap_or_else(|| format!("what {setting} and its default say"));
     chosen.set(kind, choice);
     chosen.save(&config.settings.data_dir)?;
     println!("{said} is in use from now on; a running server takes it up within seconds");

@@ -61,9 +61,10 @@ const fact = (name, ...said) => make('div', '', make('dt', '', name), make('dd',
 // Models
 
 async function models() {
-  const answer = await modelErrors.run(() => read('/api/admin/models'), { again: () => void models() });
+  const answer = await modelErrors.run(() => read('/api/models/'), { again: () => void models() });
   if (!answer) return;
-  const rows = answer.models.map((/** @type {any} */ { kind, name, bytes: size, in_use }) =>
+  const here = answer.models.filter((/** @type {any} */ { installed }) => installed);
+  const rows = here.map((/** @type {any} */ { kind, name, bytes: size, in_use }) =>
     cells(name, t(`scope.${kind}`), size ? bytes(size) : t('admin.model_inside'), in_use ? make('span', 'tag good', t('admin.model_used')) : ''),
   );
   table('models', [t('admin.model'), t('admin.model_for'), t('admin.model_size'), t('admin.model_state')], rows);

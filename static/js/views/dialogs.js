@@ -24,6 +24,20 @@ export function prompt({ title, label, value, act }) {
   return ask(title, [field.whole], act, 'primary', () => field.input.value.trim());
 }
 
+/**
+ * A text to be read before it goes on.
+ * @param {{title: string, text: string, source: string, act: string}} question `source`: where the text stands
+ * @returns {Promise<boolean>}
+ */
+export async function agree({ title, text, source, act }) {
+  const words = make('pre', 'terms', text);
+  words.tabIndex = 0;
+  words.setAttribute('role', 'group');
+  words.setAttribute('aria-label', title);
+  const answer = await ask(title, [words, ...(source ? [make('p', 'soft small', source)] : [])], act, 'primary', () => '');
+  return answer !== null;
+}
+
 let fields = 0;
 
 /**

@@ -29,15 +29,12 @@ async fn one(mut watch: watch::Receiver<Download>, bar: Option<ProgressBar>) -> 
     let mut told: Option<(Instant, DownloadState)> = None;
     loop {
         let now = watch.borrow_and_update().clone();
-        match &bar {
-            Some(bar) => moves(bar, &now),
-            None => {
-                let due = told.is_none_or(|(at, state)| state != now.state || at.elapsed() >= LINE_EVERY);
-                if due && !now.state.is_over() {
-                    told = Some((Instant::now(), now.state));
-                    eprintln!("{}", line(&now));
-                }
-            }
+        let due = told.is_none_or(|(at, state)| state != now.state || at.elapsed() >= LINE_EVERY);
+        if let Some(bar) = &bar {
+            moves(bar, &now);
+        } else if due && !now.state.is_over() {
+            told = Some((Instant::now(), now.state));
+            eprintln!("{}", line(&now));
         }
         if now.state.is_over() {
             if let Some(bar) = &bar {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use indicatif::DecimalBytes;
 
 use crate::{
-    catalogue::{ChatModelFile, Library, LibraryError, Licence, Listed, same_chat_model, suggestions},
+    catalogue::{ChatModelFile, Entry, Library, LibraryError, Licence, Listed, same_chat_model, suggestions},
     engine::models::ModelKind,
 };
 
@@ -43,7 +43,7 @@ pub async fn print(library: &Library, in_use: &[(ModelKind, String)], only: &Onl
 
 impl Only {
     fn shows(&self, model: &Listed<'_>) -> bool {
-        let spoken = model.entry.and_then(|entry| entry.spoken());
+        let spoken = model.entry.and_then(Entry::spoken);
         let here = model.present.is_some();
         if self.installed && !here {
             return false;
@@ -59,7 +59,7 @@ type Row = [String; 6];
 
 fn row(model: &Listed<'_>, in_use: bool) -> Row {
     let entry = model.entry;
-    let bytes = model.present.as_ref().map(|file| file.bytes).or(entry.map(|entry| entry.bytes()));
+    let bytes = model.present.as_ref().map(|file| file.bytes).or(entry.map(Entry::bytes));
     let language = entry.map_or("", |entry| entry.language.unwrap_or("many"));
     let speakers = entry.map_or(0, |entry| entry.speakers);
     let mut quality = entry.and_then(|entry| entry.quality).unwrap_or_default().to_owned();
