@@ -213,7 +213,7 @@ impl Driver {
 
     fn reply_failed(&mut self, which: Which, turn: TurnId, error: EngineError) {
         self.told.of(turn).in_scope(|| {
-            tracing::error!(error.code = error.code(), error = error.for_log(), hint = error.hint(), "reply failed")
+            tracing::error!(error.code = error.code(), error = error.for_log(), hint = error.hint(), "reply failed");
         });
         self.outbox.push(Event::Failed { turn: Some(turn), error });
         match which {
