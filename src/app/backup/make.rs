@@ -251,7 +251,7 @@ fn sweep(folder: &Path) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let Some(name) = name.to_str() else { continue };
-        if !name.strip_prefix(".aigolos-").is_some_and(|rest| rest.strip_suffix(".part").is_some()) {
+        if name.strip_prefix(".aigolos-").is_none_or(|rest| rest.strip_suffix(".part").is_none()) {
             continue;
         }
         let path = folder.join(name);
