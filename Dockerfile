@@ -53,7 +53,7 @@ ARG DEBIAN_FRONTEND=noninteractive
 # libstdc++6 is what whisper.cpp and ONNX Runtime are linked with; slim images have it, others may not.
 RUN apt-get update -qq \
     && apt-get install -y -qq --no-install-recommends curl libstdc++6 tini \
-    && rm -rf /var/lib/apt/lists/* /var/cache/apt/archives /var/cache/debconf/*-old /var/log/apt /var/log/dpkg.log \
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old /var/log/apt /var/log/dpkg.log \
     && groupadd --gid 10001 aigolos \
     && useradd --uid 10001 --gid 10001 --home-dir /data --no-create-home --shell /usr/sbin/nologin aigolos \
     && install -d -o 10001 -g 10001 /data /models /backups \

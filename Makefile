@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: run test test-rust test-browser test-clients monitoring-check bench lint fmt deps dev-cert dist clean help
+.PHONY: run test test-rust test-browser test-clients monitoring-check bench lint fmt deps dev-cert dist image image-check compose-check clean help
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -15,7 +15,8 @@ run: ## set up, build, serve; prints the address to open
 	@scripts/deps.sh run
 	@scripts/fetch-onnxruntime.py --optional
 	@cargo build --release --locked
-	@exec $(TARGET)/release/aigolos serve
+	@# People read this, whatever it is piped into.
+	@grep -qs '^LOG_FORMAT=' .env || export LOG_FORMAT="$${LOG_FORMAT:-text}"; exec $(TARGET)/release/aigolos serve
 
 test: test-rust test-browser test-clients ## every test, with the real engines, a real browser and other people's clients
 
@@ -56,8 +57,10 @@ bench: ## measurements, printed with this machine's name (see docs/benchmarks.md
 	@scripts/fetch-onnxruntime.py
 	scripts/bench.sh
 
-lint: ## formatting, clippy, docs, front-end types and style
+lint: ## formatting, clippy, docs, front-end types and style, automation
 	@scripts/deps.sh test
+	@scripts/python-venv.sh
+	.cache/venv/bin/zizmor --offline --quiet .github
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
@@ -79,6 +82,17 @@ dist: ## a Debian package and a tarball for other machines, with checksums, in d
 	@scripts/deps.sh run
 	@scripts/fetch-onnxruntime.py --optional
 	scripts/dist.sh
+
+image: ## the container image, by docker or buildah (CPU=x86-64-v2 for processors without AVX2)
+	$(or $(shell command -v docker >/dev/null && docker info >/dev/null 2>&1 && echo docker build),buildah bud --format docker) \
+	  --build-arg CPU="$(CPU)" --build-arg REVISION="$$(git rev-parse HEAD)" \
+	  --build-arg VERSION="$$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)" --tag aigolos:latest .
+
+image-check: ## build the image without Docker and try it: as its own user, on a read-only root (as root, on Debian; takes long)
+	scripts/image-check.sh
+
+compose-check: ## whether docker-compose reads the compose files with every profile, and Caddy its configuration
+	@scripts/compose-check.sh
 
 clean: ## remove what was built
 	cargo clean

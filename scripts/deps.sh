@@ -8,14 +8,16 @@ run=(build-essential cmake clang libclang-dev libsonic-dev pkg-config libssl-dev
 # To test: other voices to listen to, tools that make and read recordings, a mail server's certificate, a browser, the databases
 # (each test run starts its own), and what watches a server.
 test=("${run[@]}" python3-venv openssl espeak-ng flite sox libsox-fmt-mp3 chromium postgresql redis-server systemd
-      prometheus prometheus-alertmanager)
+      prometheus prometheus-alertmanager docker-compose)
 
+# Tried, not installed: Debian's package of Caddy would open a web server on port 80. Unpacked into .cache/unpacked.
+unpacked=()
 # To build and try the image without Docker.
 image=(buildah debootstrap python3 util-linux)
 
 case "${1:-}" in
   run) wanted=("${run[@]}") ;;
-  test) wanted=("${test[@]}") ;;
+  test) wanted=("${test[@]}"); unpacked=(caddy) ;;
   image) wanted=("${image[@]}") ;;
   *) echo "usage: $0 run|test|image" >&2; exit 64 ;;
 esac
@@ -28,6 +30,21 @@ if ! command -v dpkg-query >/dev/null; then
   echo "note: this is not Debian; make sure you have the equivalents of: ${wanted[*]}" >&2
   exit 0
 fi
+cache="$(cd "$(dirname "$0")/.." && pwd)/.cache"
+for package in "${unpacked[@]}"; do
+  if [ -e "$cache/unpacked/$package.done" ] || command -v "$package" >/dev/null; then continue; fi
+  echo "unpacking $package"
+  mkdir -p "$cache/unpacked"
+  folder=$(mktemp -d)
+  (cd "$folder" && apt-get download -qq "$package" 2>/dev/null) || {
+    if [ "$(id -u)" -eq 0 ]; then apt-get update -qq; elif command -v sudo >/dev/null; then sudo apt-get update -qq; fi
+    (cd "$folder" && apt-get download -qq "$package")
+  }
+  dpkg -x "$folder"/*.deb "$cache/unpacked"
+  rm -rf "$folder"
+  touch "$cache/unpacked/$package.done"
+done
+
 missing=()
 for package in "${wanted[@]}"; do
   # dpkg-query knows removed packages too; only an installed one has this status.

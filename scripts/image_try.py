@@ -148,10 +148,10 @@ def main():
     labels = config["Labels"]
     expect("org.opencontainers.image.version" in labels, "it has labels", labels["org.opencontainers.image.version"])
 
-    checked = container.run("aigolos", "check")
+    checked = container.run("aigolos", "check", LOG_LEVEL="warn")
     print("".join(f"    {line}\n" for line in (checked.stdout + checked.stderr).splitlines()), end="")
     expect(checked.returncode == 0, "`aigolos check`", f"exit code {checked.returncode}")
-    hum = container.run("aigolos", "say", "hum", "--voice", "tone", "--output", "/tmp/hum.wav", TTS_ENGINE="piper")
+    hum = container.run("aigolos", "say", "hum", "--voice", "tone", "--output", "/tmp/hum.wav", TTS_ENGINE="piper", LOG_LEVEL="warn")
     expect(hum.returncode == 0, "a Piper voice speaks, on the ONNX Runtime of the image", hum.stderr.strip()[-300:])
 
     open_door = container.run("aigolos", "serve", AUTH_MODE="open")

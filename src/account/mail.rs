@@ -108,7 +108,7 @@ impl Mailer {
                     tracing::warn!(
                         error = failed.text,
                         kind,
-                        retry_s = pause.as_secs(),
+                        retry_ms = pause.as_millis() as u64,
                         "a mail could not be sent yet"
                     );
                     tokio::select! {

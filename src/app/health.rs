@@ -15,6 +15,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{
     archive::{Archive, StoreHealth, StoreState},
     lifecycle::Lifecycle,
+    tls::{Left, Tls},
 };
 use crate::{conversation::hub::Hub, engine::EngineInfo};
 
@@ -33,12 +34,13 @@ pub struct Health {
     archive: Archive,
     life: Lifecycle,
     shutdown: CancellationToken,
+    tls: Option<Tls>,
     looked: Arc<Mutex<Option<(Instant, Parts)>>>,
 }
 
 impl Health {
-    pub fn new(hub: Hub, archive: Archive, life: Lifecycle, shutdown: CancellationToken) -> Self {
-        Self { hub, archive, life, shutdown, looked: Arc::default() }
+    pub fn new(hub: Hub, archive: Archive, life: Lifecycle, shutdown: CancellationToken, tls: Option<Tls>) -> Self {
+        Self { hub, archive, life, shutdown, tls, looked: Arc::default() }
     }
 
     /// How it is, in a few words.
@@ -72,7 +74,7 @@ impl Health {
             return parts.clone();
         }
         let (store, llm) = tokio::join!(self.archive.health(), self.chat_part());
-        let parts = Parts { store, llm };
+        let parts = Parts { store, llm, certificate: self.tls.as_ref().and_then(certificate_part) };
         *looked = Some((Instant::now(), parts.clone()));
         parts
     }
@@ -82,7 +84,7 @@ impl Health {
         let began = Instant::now();
         let answer = chat.probe().await;
         if let Err(problem) = &answer {
-            tracing::debug!(problem, "the chat model does not answer the health check");
+            tracing::debug!(reason = problem, "the chat model does not answer the health check");
         }
         let state = if answer.is_ok() { ChatState::Ok } else { ChatState::Away };
         ChatHealth { state, kind: chat.info().engine, latency_ms: began.elapsed().as_millis() as u64 }
@@ -139,6 +141,36 @@ struct Engines {
 struct Parts {
     store: StoreHealth,
     llm: ChatHealth,
+    /// Where the server encrypts by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    certificate: Option<CertificateHealth>,
+}
+
+/// How much of its time the certificate has left.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+struct CertificateHealth {
+    state: CertificateState,
+    /// When it ends, as RFC 3339 spells it.
+    ends: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum CertificateState {
+    Ok,
+    /// Less than two weeks are left.
+    EndsSoon,
+    /// Browsers refuse it.
+    Ended,
+}
+
+fn certificate_part(tls: &Tls) -> Option<CertificateHealth> {
+    let state = match tls.left()? {
+        Left::Enough => CertificateState::Ok,
+        Left::Days(_) => CertificateState::EndsSoon,
+        Left::Nothing => CertificateState::Ended,
+    };
+    Some(CertificateHealth { state, ends: tls.ends()?.to_string() })
 }
 
 /// How the chat model's server is.
@@ -164,7 +196,8 @@ async fn report(State(health): State<Health>) -> Json<Report> {
     let parts = health.parts().await;
     let engines = health.hub.engines();
     let (asr, llm, tts) = (engines.recognizer.info(), engines.chat.info(), engines.speech.info());
-    let whole = parts.store.state == StoreState::Ok && parts.llm.state == ChatState::Ok;
+    let refused = parts.certificate.as_ref().is_some_and(|part| part.state == CertificateState::Ended);
+    let whole = parts.store.state == StoreState::Ok && parts.llm.state == ChatState::Ok && !refused;
     let status = match (health.shutdown.is_cancelled(), whole) {
         (true, _) => HealthStatus::Stopping,
         _ if health.life.is_draining() => HealthStatus::Draining,

@@ -5,6 +5,7 @@
 
 use std::{
     fs,
+    os::unix::fs::MetadataExt,
     path::Path,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
@@ -141,7 +142,7 @@ struct Keeper {
     /// What has been acted on, well or not.
     seen: InUse,
     /// When the file was written that this came from.
-    written: Option<SystemTime>,
+    written: Option<(SystemTime, u64)>,
     /// Why the file could not be read the last time; said once.
     unreadable: Option<String>,
     /// The voices the engine in use was made with; `None`: not known yet.
@@ -385,9 +386,10 @@ impl Fresh {
     }
 }
 
-/// When the file of choices was last written.
-fn written(data_dir: &Path) -> Option<SystemTime> {
-    fs::metadata(InUse::path(data_dir)).and_then(|file| file.modified()).ok()
+/// What becomes another whenever the file of choices is written: its time, and its number, since clocks tick slowly.
+fn written(data_dir: &Path) -> Option<(SystemTime, u64)> {
+    let file = fs::metadata(InUse::path(data_dir)).ok()?;
+    Some((file.modified().ok()?, file.ino()))
 }
 
 /// Whether it says something.

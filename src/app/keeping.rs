@@ -1,10 +1,10 @@
 //! Settings become what the store, the accounts and the manners of requests take.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use super::{
     config::Config,
-    manners::{Manners, RateCounter},
+    manners::{Hsts, Manners, RateCounter},
 };
 use crate::{
     account::{
@@ -135,8 +135,19 @@ pub fn pages(config: &Config) -> PageSettings {
         signup: keeping.signup.clone(),
         max_upload_mb: keeping.max_upload_mb,
         max_text_chars: keeping.max_text_chars,
+        authority: authority(config),
         ..PageSettings::default()
     }
+}
+
+/// The authority of `aigolos dev-cert`, where the certificate in use is one of its: what clients have to trust. It is no
+/// secret, and its key was thrown away.
+fn authority(config: &Config) -> Option<String> {
+    let chain = Path::new(&config.settings.clients.tls_cert);
+    let own = chain.file_name()? == "cert.pem";
+    let pem = own.then(|| std::fs::read_to_string(chain.with_file_name("ca.pem")).ok()).flatten()?;
+    // Somebody's own folder may hold anything under that name.
+    (pem.trim_start().starts_with("-----BEGIN CERTIFICATE-----") && !pem.contains("PRIVATE KEY")).then_some(pem)
 }
 
 /// How requests are treated.
@@ -160,6 +171,7 @@ pub fn manners(config: &Config) -> Result<Manners, String> {
         limit_auth: keeping.rate_limit_auth,
         timeout: Duration::from_secs(keeping.request_timeout),
         proxies: proxies?.into(),
+        hsts: Hsts { seconds: config.settings.operating.hsts_seconds, own_tls: config.scheme() == "https" },
         origins: config.settings.cors_allowed_origins.clone(),
         pages: ErrorPages::new(pages(config)),
     })

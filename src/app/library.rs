@@ -55,6 +55,8 @@ pub fn in_use(config: &Config, chosen: &InUse) -> Vec<(ModelKind, String)> {
     let asr = bare(&PathBuf::from(&asr)).filter(|_| asr.contains('/') || asr.starts_with("ggml-")).unwrap_or(asr);
     let llm = named(ModelKind::Llm, &settings.llm_model_name);
     let tts = named(ModelKind::Tts, &settings.tts_voice);
+    // A speaker may be named behind the voice.
+    let tts = tts.split_once('#').map_or(tts.as_str(), |(voice, _)| voice).to_owned();
     vec![(ModelKind::Asr, asr), (ModelKind::Llm, llm), (ModelKind::Tts, tts)]
 }
 
@@ -80,13 +82,13 @@ pub async fn fetch_chat_model(config: Config, library: Library, chooser: Arc<dyn
                 if (fetched || waited)
                     && let Err(error) = chooser.renew(ModelKind::Llm).await
                 {
-                    tracing::warn!(%error, llm.model = model, "the chat model is there, but cannot be used");
+                    tracing::warn!(%error, model, "the chat model is there, but cannot be used");
                 }
                 return;
             }
             Err(trouble) => {
-                let (hint, again_in_s) = (trouble.hint(), wait.as_secs());
-                tracing::info!(%trouble, hint, again_in_s, llm.model = model, "the chat model is not there yet");
+                let retry_ms = wait.as_millis() as u64;
+                tracing::info!(error = %trouble, hint = trouble.hint(), model, retry_ms, "the chat model is not there yet");
             }
         }
         waited = true;

@@ -121,12 +121,12 @@ impl Lifecycle {
             tokio::join!(hub.leave(), self.work.wait(), doors.wait());
         };
         let whole = self.patiently(drain, all).await;
-        let ms = began.elapsed().as_millis() as u64;
+        let took_ms = began.elapsed().as_millis() as u64;
         if whole {
-            tracing::info!(sessions, ms, "drained: what was begun is finished");
+            tracing::info!(sessions, took_ms, "drained: what was begun is finished");
         } else {
             let (sessions, requests) = (hub.sessions(), self.work.len());
-            tracing::warn!(sessions, requests, ms, "not everything was finished in time; it is cut");
+            tracing::warn!(sessions, requests, took_ms, "not everything was finished in time; it is cut");
         }
         if timeout(self.cut_within(), hub.shut_down()).await.is_err() {
             tracing::warn!("some sessions did not end in time");

@@ -2,6 +2,7 @@
 //! long it may take, and in which language it is told what went wrong.
 
 mod access;
+mod hsts;
 mod linger;
 mod rate;
 
@@ -21,8 +22,8 @@ use tower_http::{
 use tracing::Instrument;
 use uuid::Uuid;
 
-pub use self::rate::RateCounter;
 use self::{access::Access, rate::Counted};
+pub use self::{hsts::Hsts, rate::RateCounter};
 use crate::{
     account::Identity,
     measure,
@@ -50,6 +51,8 @@ pub struct Manners {
     pub timeout: Duration,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub proxies: Arc<[IpAddr]>,
+    /// What browsers are told about coming by HTTPS.
+    pub hsts: Hsts,
     /// Origins whose pages may use the interface with a key; `*`: all.
     pub origins: Vec<String>,
     /// Failures for people whose browser asked for a page.
@@ -105,6 +108,7 @@ async fn named(State(manners): State<Manners>, mut request: Request, next: Next)
         let address = ClientAddress::of(peer, request.headers(), &manners.proxies);
         request.extensions_mut().insert(address);
     }
+    let hsts = manners.hsts.header(peer, request.headers(), &manners.proxies);
     let reader = wants_page(&request).then(|| request.headers().clone());
     let path = request.uri().path().to_owned();
     let language = client::language(request.headers(), None);
@@ -136,6 +140,9 @@ async fn named(State(manners): State<Manners>, mut request: Request, next: Next)
     }
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, id);
+    }
+    if let Some(hsts) = hsts {
+        response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, hsts);
     }
     response
 }

@@ -4,7 +4,6 @@
 //! Counters and histograms come from one recorder, which belongs to the process; states are read from this server when it
 //! is asked, so that two servers in one process do not tell of each other.
 
-mod certificate;
 mod page;
 mod process;
 mod read;
@@ -25,10 +24,7 @@ use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-pub use self::{
-    certificate::ends_at,
-    read::{Folders, Sources},
-};
+pub use self::read::{Folders, Sources};
 use super::{config::Config, listen};
 use crate::{
     measure::{self, Kind},

@@ -168,7 +168,7 @@ async fn run_until(
         tokio::spawn(stopping.clone().run_until_cancelled_owned(fetching));
     }
     let hub = Hub::new(engines, hub_settings(config), archive.journal());
-    let health = Health::new(hub.clone(), archive.clone(), life.clone(), stopping.clone());
+    let health = Health::new(hub.clone(), archive.clone(), life.clone(), stopping.clone(), tls.clone());
     let metrics_door = metrics::Door::open(config).await?;
     let sources = metrics::Sources {
         hub: hub.clone(),

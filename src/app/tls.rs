@@ -1,5 +1,7 @@
 //! Encryption of the server's own: the certificate of TLS_CERT and TLS_KEY, read again when its files change.
 
+mod validity;
+
 use std::{
     convert::Infallible,
     fs, io,
@@ -8,6 +10,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use jiff::Timestamp;
 use tokio_rustls::{
     TlsAcceptor,
     rustls::{
@@ -19,10 +22,13 @@ use tokio_rustls::{
     },
 };
 
-use super::{config::Config, metrics};
+pub use self::validity::Left;
+use super::config::Config;
 
 /// How often the files are looked at; what renews certificates does so weeks before the old one ends.
 const LOOK_EVERY: Duration = Duration::from_mins(1);
+/// How often an end that is near is said again.
+const WARN_EVERY: Duration = Duration::from_hours(24);
 
 /// Makes ring what TLS is computed with in this process. Without a choice rustls would panic the day a dependency
 /// brings a second provider.
@@ -72,16 +78,28 @@ impl Tls {
         &self.acceptor
     }
 
-    /// When the certificate in use ends, in seconds since 1970, if that can be told.
-    pub fn ends_at(&self) -> Option<i64> {
+    /// When the certificate in use ends; `None`: it does not say so in a way that is understood here.
+    #[must_use]
+    pub fn ends(&self) -> Option<Timestamp> {
         let current = self.certificate.current.read().unwrap_or_else(PoisonError::into_inner);
-        metrics::ends_at(current.cert.first()?)
+        current.end_entity_cert().ok().and_then(|der| validity::end_of(der))
     }
 
-    /// Looks at the files every minute, for ever.
+    /// How much of its time the certificate in use has left.
+    #[must_use]
+    pub fn left(&self) -> Option<Left> {
+        self.ends().map(|end| Left::of(end, Timestamp::now()))
+    }
+
+    /// Looks at the files every minute, for ever, and says daily if the certificate in use is about to end.
     pub async fn follow(&self) -> Infallible {
         let mut seen = self.certificate.times();
+        let mut warned: Option<tokio::time::Instant> = None;
         loop {
+            if warned.is_none_or(|at| at.elapsed() >= WARN_EVERY) {
+                self.warn();
+                warned = Some(tokio::time::Instant::now());
+            }
             tokio::time::sleep(LOOK_EVERY).await;
             let now = self.certificate.times();
             if now != seen {
@@ -89,6 +107,19 @@ impl Tls {
                 seen = now;
                 self.reload();
             }
+        }
+    }
+
+    fn warn(&self) {
+        let file = self.certificate.chain.display();
+        match self.left() {
+            Some(Left::Nothing) => {
+                tracing::error!(%file, "the certificate has ended, browsers refuse it; renew it, it is taken within a minute");
+            }
+            Some(left @ Left::Days(_)) => {
+                tracing::warn!(%file, %left, "the certificate ends soon; renew it, it is taken within a minute");
+            }
+            Some(Left::Enough) | None => {}
         }
     }
 
@@ -204,7 +235,7 @@ mod tests {
         let then = SystemTime::now() - Duration::from_hours(1);
         put(folder.path(), &first, then);
         let tls = open(folder.path()).expect("files that belong together");
-        assert!(is_shown(&tls, &first).await && tls.ends_at().is_some());
+        assert!(is_shown(&tls, &first).await && tls.ends().is_some());
         // Time jumps to whatever is waited for.
 
         let renewing = tls.clone();

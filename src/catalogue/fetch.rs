@@ -161,7 +161,7 @@ impl Fetcher {
                     if in_vain >= self.patience.tries || tries >= MOST_TRIES {
                         return Err(trouble);
                     }
-                    tracing::debug!(%trouble, file = file.source, "a download goes on after a pause");
+                    tracing::debug!(error = %trouble, file = file.source, "a download goes on after a pause");
                     let wait = wait.unwrap_or_else(|| self.patience.first_wait * (1 << in_vain.min(6)));
                     tokio::time::sleep(wait.min(LONGEST_WAIT)).await;
                 }

@@ -387,7 +387,7 @@ async fn run(library: Library, handle: Arc<Handle>, again: bool) {
             handle.enter(DownloadState::Done);
         }
         Some(Err(trouble)) => {
-            tracing::warn!(model = name, %trouble, hint = trouble.hint(), "a model did not come");
+            tracing::warn!(model = name, error = %trouble, hint = trouble.hint(), "a model did not come");
             handle.change(|download| {
                 download.state = DownloadState::Failed;
                 download.trouble = Some(trouble.told());

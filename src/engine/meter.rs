@@ -115,3 +115,69 @@ impl Drop for SpeechMeter {
 fn ongoing(engine: &'static str, state: &'static str) -> Ongoing {
     Ongoing::new(metrics::gauge!(measure::SYNTHESIS_JOBS, "engine" => engine, "state" => state))
 }
+
+#[cfg(test)]
+mod tests {
+    use metrics_exporter_prometheus::PrometheusBuilder;
+
+    use super::*;
+    use crate::{audio::SampleRate, engine::StopCause};
+
+    /// What the metrics are told while `work` runs.
+    fn told(work: impl FnOnce()) -> String {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        metrics::with_local_recorder(&recorder, work);
+        recorder.handle().render()
+    }
+
+    #[test]
+    fn a_reply_is_told_once_with_how_it_ended() {
+        let done = || Ok(ChatDelta::Done { prompt_tokens: Some(7), reply_tokens: Some(3), stop: StopCause::End });
+        let page = told(|| {
+            drop(ChatMeter::new("ollama"));
+            let mut meter = ChatMeter::new("ollama");
+            meter.told();
+            meter.told();
+            meter.ended(&done());
+            ChatMeter::new("openai").ended(&Err(EngineError::Closed));
+        });
+        for line in [
+            "aigolos_chat_requests_total{engine=\"ollama\",outcome=\"cancelled\"} 1",
+            "aigolos_chat_requests_total{engine=\"ollama\",outcome=\"done\"} 1",
+            "aigolos_chat_requests_total{engine=\"openai\",outcome=\"failed\"} 1",
+            "aigolos_chat_first_token_seconds_count{engine=\"ollama\"} 1",
+            "aigolos_chat_tokens_total{engine=\"ollama\",kind=\"prompt\"} 7",
+            "aigolos_chat_tokens_total{engine=\"ollama\",kind=\"reply\"} 3",
+            "aigolos_chat_tokens_per_second_count{engine=\"ollama\"} 1",
+        ] {
+            assert!(page.contains(line), "{line} is not in\n{page}");
+        }
+    }
+
+    #[test]
+    fn a_sentence_waits_runs_and_ends() {
+        let gauge =
+            |state: &str, count: u32| format!("aigolos_synthesis_jobs{{engine=\"piper\",state=\"{state}\"}} {count}\n");
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let handle = recorder.handle();
+        metrics::with_local_recorder(&recorder, || {
+            let mut meter = SpeechMeter::new("piper");
+            assert!(handle.render().contains(&gauge("waiting", 1)));
+            meter.begin();
+            meter.made(&Pcm::new(SampleRate::HZ_16000, vec![0; 1_600]));
+            assert!(handle.render().contains(&gauge("waiting", 0)) && handle.render().contains(&gauge("running", 1)));
+            meter.ended(true);
+            drop(SpeechMeter::new("piper"));
+        });
+        let page = handle.render();
+        for line in [
+            gauge("running", 0).trim_end(),
+            "aigolos_synthesis_requests_total{engine=\"piper\",outcome=\"done\"} 1",
+            "aigolos_synthesis_requests_total{engine=\"piper\",outcome=\"cancelled\"} 1",
+            "aigolos_synthesis_first_sound_seconds_count{engine=\"piper\"} 1",
+            "aigolos_synthesis_realtime_ratio_count{engine=\"piper\"} 1",
+        ] {
+            assert!(page.contains(line), "{line} is not in\n{page}");
+        }
+    }
+}

@@ -307,7 +307,7 @@ impl Dialect for Server {
             (StatusCode::BAD_REQUEST, Ok(error)) if error.contains("does not support tools") => {
                 let again = !self.toolless.swap(true, Ordering::Relaxed);
                 if again {
-                    tracing::warn!(llm.model = %self.settings.model, "the chat model calls no functions; it is not offered any");
+                    tracing::warn!(model = %self.settings.model, "the chat model calls no functions; it is not offered any");
                 }
                 Refusal { error: Self::failed(error), again }
             }

@@ -216,7 +216,7 @@ impl Dialect for Server {
         let message = serde_json::from_str::<Value>(body).ok().as_ref().and_then(error_message).unwrap_or_default();
         match status {
             _ if knows_no_tools(status, &message) && !self.toolless.swap(true, Ordering::Relaxed) => {
-                tracing::warn!(llm.model = %self.settings.model, reason = %message, "the chat server calls no functions; it is not offered any");
+                tracing::warn!(model = %self.settings.model, "the chat server calls no functions; it is not offered any");
                 Refusal { again: true, ..streaming::plain_refusal::<Self>(status, &message) }
             }
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Refusal {

@@ -95,7 +95,7 @@ impl Piper {
         let workers = Workers::start(settings, espeak)?;
         // Fresh queue: there is room. Should it fail, the first sentence loads the voice.
         let _ = workers.submit(Job::Load(voices[default].clone()));
-        tracing::debug!(voices = voices.len(), workers = settings.workers, runtime, "piper started");
+        tracing::debug!(voices = voices.len(), workers = settings.workers, version = runtime, "piper started");
         Ok(Self { workers, voices, default, broken, runtime })
     }
 

@@ -138,7 +138,7 @@ impl Whisper {
             Pool::start("whisper", &pool_settings, move |_| Decoder::new(model.contexts()?))?
         };
         drop(first);
-        tracing::info!(asr.model = %info.model, asr.workers = pool_settings.workers, "speech recognition is ready");
+        tracing::info!(model = info.model, workers = pool_settings.workers, "speech recognition is ready");
         Ok(Self { pool, info, model })
     }
 

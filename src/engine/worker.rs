@@ -304,6 +304,8 @@ impl<W: Worker> Shared<W> {
             .ok();
             let panicked = outcome.is_none();
             span.record("compute_ms", started.elapsed().as_millis() as u64);
+            let (queue_ms, compute_ms) = (queued.as_millis() as u64, started.elapsed().as_millis() as u64);
+            tracing::trace!(engine = self.engine, queue_ms, compute_ms, "a job is done");
             drop(entered);
             drop(span);
             let outcome = outcome.unwrap_or_else(|| {

@@ -37,6 +37,8 @@ pub struct PageSettings {
     pub max_upload_mb: u32,
     /// Longest message or text to speak, in characters.
     pub max_text_chars: u32,
+    /// A certificate (PEM) that people's devices have to trust to reach this server by HTTPS; `None`: none of its own.
+    pub authority: Option<String>,
 }
 
 impl Default for PageSettings {
@@ -47,6 +49,7 @@ impl Default for PageSettings {
             signup: "open".into(),
             max_upload_mb: 10,
             max_text_chars: 5_000,
+            authority: None,
         }
     }
 }

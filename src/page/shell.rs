@@ -39,6 +39,8 @@ pub(super) struct Shell {
     pub signup: String,
     pub max_upload_mb: u32,
     pub max_text_chars: u32,
+    /// Whether there is a certificate to download and trust.
+    pub authority: bool,
     language: Language,
 }
 
@@ -67,6 +69,7 @@ impl Shell {
             signup: settings.signup.clone(),
             max_upload_mb: settings.max_upload_mb,
             max_text_chars: settings.max_text_chars,
+            authority: settings.authority.is_some(),
             language,
         }
     }
@@ -128,8 +131,8 @@ impl Visit {
         respond(StatusCode::OK, &page(self.shell))
     }
 
-    /// A page that a mailed link leads to, whoever is logged in.
-    pub(super) fn mailed<T: Template>(self, page: impl FnOnce(Shell) -> T) -> Response {
+    /// A page for whoever comes: what a mailed link leads to, and help.
+    pub(super) fn anybody<T: Template>(self, page: impl FnOnce(Shell) -> T) -> Response {
         respond(StatusCode::OK, &page(self.shell))
     }
 

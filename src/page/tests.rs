@@ -20,7 +20,8 @@ const INSIDE: [&str; 7] = [
     "/app/admin/",
     "/app/models/",
 ];
-const OUTSIDE: [&str; 5] = ["/login/", "/signup/", "/verify/", "/password/forgot/", "/password/reset/"];
+const OUTSIDE: [&str; 6] =
+    ["/login/", "/signup/", "/verify/", "/password/forgot/", "/password/reset/", "/help/microphone/"];
 
 fn person(admin: bool) -> Identity {
     let user = User {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use askama::Template;
 use axum::{
     Router,
-    extract::Path,
-    http::Uri,
-    response::{Redirect, Response},
+    extract::{Path, State},
+    http::{StatusCode, Uri, header},
+    response::{IntoResponse, Redirect, Response},
     routing::get,
 };
 
@@ -24,9 +24,9 @@ pub fn router(settings: PageSettings) -> Router {
         .route("/", get(async |visit: Visit| visit.open("/", |shell| Talk { shell })))
         .route("/login/", get(async |visit: Visit| visit.outside(|shell| Login { shell })))
         .route("/signup/", get(async |visit: Visit| visit.outside(|shell| Signup { shell })))
-        .route("/verify/", get(async |visit: Visit| visit.mailed(|shell| Verify { shell })))
-        .route("/password/forgot/", get(async |visit: Visit| visit.mailed(|shell| Forgot { shell })))
-        .route("/password/reset/", get(async |visit: Visit| visit.mailed(|shell| Reset { shell })))
+        .route("/verify/", get(async |visit: Visit| visit.anybody(|shell| Verify { shell })))
+        .route("/password/forgot/", get(async |visit: Visit| visit.anybody(|shell| Forgot { shell })))
+        .route("/password/reset/", get(async |visit: Visit| visit.anybody(|shell| Reset { shell })))
         .route("/app/", get(async |visit: Visit| visit.inside("/app/", |shell| Dashboard { shell })))
         .route("/app/history/", get(async |visit: Visit| visit.inside("/app/history/", |shell| History { shell })))
         .route("/app/history/{id}/", get(conversation))
@@ -34,6 +34,8 @@ pub fn router(settings: PageSettings) -> Router {
         .route("/app/keys/", get(async |visit: Visit| visit.inside("/app/keys/", |shell| Keys { shell })))
         .route("/app/admin/", get(async |visit: Visit| visit.for_admins("/app/admin/", |shell| Admin { shell })))
         .route("/app/models/", get(async |visit: Visit| visit.for_admins("/app/admin/", |shell| Models { shell })))
+        .route("/help/microphone/", get(async |visit: Visit| visit.anybody(|shell| Microphone { shell })))
+        .route("/help/authority.crt", get(authority))
         .with_state(Arc::new(settings))
         .route("/static/{*path}", get(static_file));
     // What people type by hand.
@@ -54,6 +56,7 @@ const BARE: &[&str] = &[
     "/app/keys",
     "/app/admin",
     "/app/models",
+    "/help/microphone",
 ];
 
 async fn with_slash(uri: Uri) -> Redirect {
@@ -63,6 +66,15 @@ async fn with_slash(uri: Uri) -> Redirect {
 
 async fn conversation(Path(id): Path<String>, visit: Visit) -> Response {
     visit.inside("/app/history/", |shell| Conversation { shell, id })
+}
+
+/// The certificate that people's devices have to trust, where the server has one of its own; phones know what to do with
+/// this type.
+async fn authority(State(settings): State<Arc<PageSettings>>) -> Response {
+    match settings.authority.clone() {
+        Some(pem) => ([(header::CONTENT_TYPE, "application/x-x509-ca-cert")], pem).into_response(),
+        None => (StatusCode::NOT_FOUND, "this server has no authority of its own\n").into_response(),
+    }
 }
 
 /// A template that needs nothing but what every page has.
@@ -89,6 +101,7 @@ pages! {
     Keys      "keys.html"
     Admin     "admin.html"
     Models    "models.html"
+    Microphone "microphone.html"
 }
 
 #[derive(Template)]

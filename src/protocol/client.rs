@@ -56,6 +56,15 @@ impl<S: Send + Sync> FromRequestParts<S> for ClientAddress {
     }
 }
 
+/// Whether a trusted proxy says that the request came to it by HTTPS. Of several words the last counts, which the nearest
+/// proxy wrote.
+#[must_use]
+pub fn came_by_https(peer: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> bool {
+    let told = headers.get_all("x-forwarded-proto").iter().next_back().and_then(|value| value.to_str().ok());
+    let nearest = told.and_then(|value| value.rsplit(',').next()).map(str::trim);
+    trusted.contains(&peer.to_canonical()) && nearest.is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"))
+}
+
 /// The language a request's answer should be in: the person's own choice, the browser's cookie, its `Accept-Language`.
 #[must_use]
 pub fn language(headers: &HeaderMap, identity: Option<&Identity>) -> Language {

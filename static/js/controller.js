@@ -385,7 +385,8 @@ export class Controller {
     this.settings.offers(event.voices, event.voice ?? null, event.engines.asr.languages, event.language ?? null);
     this.composer.limit(event.limits.max_text_chars);
     if (event.resumed) return;
-    if (this.diagnostics.sessions++ > 0) this.conversation.lost();
+    const waiting = this.session.heldEvents.flatMap((held) => (held.type === 'text.send' ? [held.text] : []));
+    if (this.diagnostics.sessions++ > 0) this.conversation.lost(waiting);
     this.conversation.hearing = false;
     this.conversation.due = this.session.heldEvents.some(({ type }) => type === 'text.send' || type === 'audio.commit');
   }

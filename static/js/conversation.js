@@ -86,10 +86,13 @@ export class Conversation {
     this.hearing = this.due = false;
   }
 
-  /** The session is gone, and with it whatever was not finished. */
-  lost() {
+  /**
+   * The session is gone, and with it whatever was not finished.
+   * @param {string[]} [waiting] what was typed and is said to the next one
+   */
+  lost(waiting) {
     this.places.replies.orphan();
-    this.places.transcript.abandon();
+    this.places.transcript.abandon(waiting);
   }
 
   /** @param {import('./messages.js').ErrorEvent_} event */

@@ -9,6 +9,7 @@ import { has, language, plural, t } from './i18n.js';
  * @property {string} title
  * @property {string} text
  * @property {string} [detail] for those who run the server
+ * @property {{href: string, label: string}} [link] a page that says more
  * @property {'microphone' | 'reconnect' | 'start' | 'sound'} [remedy] what its button does
  * @property {string} [remedyLabel]
  */
@@ -22,6 +23,7 @@ export function insecureContext() {
     title: t('live.problem.insecure.title'),
     text: t('live.problem.insecure.text', { address: `${protocol}//${host}` }),
     detail: t('live.problem.insecure.detail'),
+    link: { href: '/help/microphone/', label: t('live.problem.insecure.link') },
   };
 }
 

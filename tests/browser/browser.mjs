@@ -25,6 +25,7 @@ const FLAGS = [
  * @property {string | false} [microphone] the recording it plays; none: a beep; false: permission is refused
  * @property {boolean} [noMicrophone] there is no device at all
  * @property {string} [hosts] a rule for names, as Chromium's --host-resolver-rules
+ * @property {string} [trusted] the hash of the public key (SPKI, SHA-256, base64) of a certificate that is taken as it is
  * @property {number} [contextRate] the rate the machine's sound hardware is said to have
  * @property {'light' | 'dark'} [colorScheme]
  * @property {{width: number, height: number}} [viewport]
@@ -44,6 +45,7 @@ export async function openBrowser(setup = {}) {
     setup.microphone === false ? '--deny-permission-prompts' : '--use-fake-ui-for-media-stream',
   ];
   if (setup.hosts) devices.push(`--host-resolver-rules=${setup.hosts}`);
+  if (setup.trusted) devices.push(`--ignore-certificate-errors-spki-list=${setup.trusted}`);
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: EXECUTABLE,
     headless: true,

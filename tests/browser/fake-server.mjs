@@ -58,6 +58,8 @@ export class FakeServer {
     this.site = new FakeSite({ accounts: options.accounts ?? false });
     /** Refuses every new socket, as a server that is down would. */
     this.down = false;
+    /** Reads nothing that is typed any more. */
+    this.deaf = false;
   }
 
   get url() {
@@ -94,6 +96,17 @@ export class FakeServer {
   /** Forgets every session, as a restart does. */
   forget() {
     for (const session of this.sessions.values()) session.silence();
+    this.sessions.clear();
+  }
+
+  /** Tells every session to go on elsewhere, as a server does that is being replaced. */
+  restart() {
+    for (const session of this.sessions.values()) {
+      session.silence();
+      const goesOn = { conversation_id: session.conversation, retry_after_ms: 4000 };
+      session.tell({ type: 'session.closed', session_id: session.id, reason: 'restart', ...goesOn });
+      session.socket?.close(1012);
+    }
     this.sessions.clear();
   }
 
@@ -273,6 +286,7 @@ class FakeSession {
 
   /** @param {any} event */
   command(event) {
+    if (event.type === 'text.send' && this.server.deaf) return;
     if (event.type === 'text.send') {
       if (this.reply) this.cancel('superseded');
       this.turn++;

@@ -25,6 +25,7 @@ export const PAGES = {
   '/app/settings/': 'settings.html',
   '/app/keys/': 'keys.html',
   '/app/admin/': 'admin.html',
+  '/help/microphone/': 'microphone.html',
   '/app/models/': 'models.html',
 };
 

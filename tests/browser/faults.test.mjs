@@ -208,6 +208,24 @@ story('a restarted server goes on with the conversation in a new session', { bro
   assert.equal(await page.innerText('.turn:nth-child(1) .line.it .words'), 'You wrote: Hello');
 });
 
+story('a server that is being replaced sends the page on, and nothing has to be typed again', { browser: { microphone: false } }, async ({ page, server }) => {
+  await type(page, 'Hello');
+  await shows(page, '.line.it', /You wrote: Hello/);
+  await page.waitForSelector('#stop-reply', { state: 'hidden' });
+  const { sessionId } = await diagnostics(page);
+  const conversation = server.sessions.get(sessionId)?.conversation;
+  server.deaf = true;
+  await type(page, 'What time is it?'); // crosses the news on its way
+  while (server.received.filter(({ type: t }) => t === 'text.send').length < 2) await page.waitForTimeout(50);
+  server.deaf = false;
+  server.restart();
+  await shows(page, '.notice.wait', /restarting[\s\S]*goes on by itself/);
+  await shows(page, '.turn:nth-child(2) .line.it', /like to know\?/);
+  const started = server.received.findLast(({ type: t }) => t === 'session.start');
+  assert.deepEqual([started.conversation_id, started.resume], [conversation, undefined]);
+  assert.equal(await page.locator('.notice').count(), 0);
+});
+
 story('a server that is not there is explained and tried again', { browser: { microphone: false } }, async ({ page, server }) => {
   server.down = true;
   await type(page, 'Hello');

@@ -1,7 +1,9 @@
 /** The real server, from the binary that AIGOLOS_BIN names, on a free port with an empty data folder. */
 
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import http from 'node:http';
+import https from 'node:https';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,8 +19,9 @@ const ANSWER_MS = 10_000;
 export const BINARY = process.env.AIGOLOS_BIN;
 
 /**
- * @param {{port?: number, env?: Record<string, string>, data?: string}} [options] `port`: that of a server that stopped; else
- *   a free one. `data`: its folder, which stays when it stops; else an empty one of its own, which goes
+ * @param {{port?: number, env?: Record<string, string>, data?: string, authority?: string}} [options] `port`: that of a server
+ *   that stopped; else a free one. `data`: its folder, which stays when it stops; else an empty one of its own, which goes.
+ *   `authority`: the file with the certificate that vouches for it, if it speaks HTTPS
  */
 export async function startServer(options = {}) {
   const until = Date.now() + PORT_MS;
@@ -35,10 +38,10 @@ export async function startServer(options = {}) {
 
 /**
  * The running server, or what one said that did not start.
- * @param {{port?: number, env?: Record<string, string>, data?: string}} options
+ * @param {{port?: number, env?: Record<string, string>, data?: string, authority?: string}} options
  * @param {string} folder
  */
-async function tryStart({ port, env, data }, folder) {
+async function tryStart({ port, env, data, authority }, folder) {
   if (!BINARY) throw new Error('set AIGOLOS_BIN to the server under test');
   const database = { DATABASE_URL: (await databaseOf(folder)) ?? '', POSTGRES_DB: '' };
   const child = spawn(BINARY, ['serve'], {
@@ -66,12 +69,12 @@ async function tryStart({ port, env, data }, folder) {
       return `it ended with ${child.exitCode ?? child.signalCode}\n${output}`;
     }
     url ||= said.match(/open (https?:\/\/127\.0\.0\.1:\d+)/)?.[1] ?? '';
-    const health = url ? await fetch(new URL('/api/health/', url), { signal: AbortSignal.timeout(ANSWER_MS) }).catch(() => null) : null;
-    if (health?.ok) break;
+    const health = url ? await status(new URL('/api/health/', url), authority) : 0;
+    if (health === 200) break;
     if (Date.now() > until) {
       child.kill('SIGKILL');
       await exited;
-      return `it ${url ? `does not answer at ${url}: ${health?.status ?? 'nothing'}` : 'does not say where it listens'}\n${output}`;
+      return `it ${url ? `does not answer at ${url}: ${health || 'nothing'}` : 'does not say where it listens'}\n${output}`;
     }
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
@@ -88,6 +91,26 @@ async function tryStart({ port, env, data }, folder) {
     await exited;
   };
   return { url: `${url}/`, port: Number(new URL(url).port), stop, kill, output: () => output };
+}
+
+/**
+ * What the server answers, 0 for nothing. By hand, since `fetch` trusts no authority of a test's own.
+ * @param {URL} url
+ * @param {string} [authority]
+ * @returns {Promise<number>}
+ */
+function status(url, authority) {
+  return new Promise((resolve) => {
+    /** @param {import('node:http').IncomingMessage} answer */
+    const heard = (answer) => {
+      answer.resume();
+      resolve(answer.statusCode ?? 0);
+    };
+    const timeout = ANSWER_MS;
+    const request = authority ? https.get(url, { ca: readFileSync(authority), timeout }, heard) : http.get(url, { timeout }, heard);
+    request.on('timeout', () => request.destroy());
+    request.on('error', () => resolve(0));
+  });
 }
 
 /**

@@ -34,6 +34,7 @@ const PICTURES = [
     await page.waitForSelector('.failure.done');
   }],
   ['verify', '/verify/?token=old', false, (page) => page.waitForSelector('.failure')],
+  ['microphone', '/help/microphone/', false],
   ['forgot', '/password/forgot/', false],
   ['reset', '/password/reset/?token=good', false],
   ['dashboard', '/app/', true],

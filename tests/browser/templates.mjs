@@ -83,6 +83,7 @@ export function shellOf({ language = 'en', theme = '', here = '', user = null, a
     signup,
     max_upload_mb: 10,
     max_text_chars: 5000,
+    authority: true,
     /** @param {string} key */
     t: (key) => words[key] ?? key,
   };

@@ -31,6 +31,7 @@ impl Process {
             .arg(data)
             .args(defaults)
             .args(flags)
+            .env("LOG_FORMAT", "text")
             .envs(environment.iter().copied())
             .current_dir(data)
             .stdout(Stdio::piped())
@@ -40,7 +41,7 @@ impl Process {
         let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
         let listening = async {
             while let Some(line) = lines.next_line().await.expect("text") {
-                if let Some((_, address)) = line.split_once("http://") {
+                if let Some((_, address)) = line.split_once("open http://") {
                     return address.trim().parse().expect("an address");
                 }
             }

@@ -99,7 +99,8 @@ async fn a_database_that_does_not_fit_says_why() {
     // Tables of a version that is not out yet.
     let store = open(&at(url.clone())).await.expect("a store");
     drop(store);
-    let newer = "INSERT INTO refinery_schema_history SELECT 999, 'later', applied_on, '1' FROM refinery_schema_history";
+    let newer =
+        "INSERT INTO refinery_schema_history SELECT 999, 'later', applied_on, '1' FROM refinery_schema_history LIMIT 1";
     postgres().sql(name, newer);
     let error = open(&at(url)).await.err().expect("refused");
     assert!(error.to_string().contains("a newer aigolos"), "{error}");
@@ -112,7 +113,8 @@ async fn a_file_of_a_newer_version_is_left_alone() {
     let store: Arc<dyn Store> = open(&settings).await.expect("a store");
     drop(store);
     let file = rusqlite::Connection::open(folder.path().join("aigolos.sqlite")).expect("the file");
-    let newer = "INSERT INTO refinery_schema_history SELECT 999, 'later', applied_on, '1' FROM refinery_schema_history";
+    let newer =
+        "INSERT INTO refinery_schema_history SELECT 999, 'later', applied_on, '1' FROM refinery_schema_history LIMIT 1";
     file.execute(newer, []).expect("written");
     let error = open(&settings).await.err().expect("refused");
     assert!(error.to_string().contains("a newer aigolos"), "{error}");

@@ -294,7 +294,7 @@ async fn models_that_nobody_uses_leave_memory_and_come_back_with_the_next_sessio
     let (server, chooser) = choosing(&models, data.path(), &["--idle-unload-minutes", "3"]).await;
     let both = |loaded: bool| move |found: &Value| found["asr"]["loaded"] == loaded && found["tts"]["loaded"] == loaded;
     engines_until(&server, both(true)).await;
-    chooser.look(Instant::now() + Duration::from_secs(60)).await;
+    chooser.look(Instant::now() + Duration::from_mins(1)).await;
     assert!(both(true)(&engines(&server).await), "a minute is too soon");
     chooser.look(Instant::now() + Duration::from_mins(4)).await;
     let gone = engines_until(&server, both(false)).await;

@@ -20,7 +20,10 @@ use tokio_rustls::{
 };
 use tokio_tungstenite::{client_async, tungstenite::Message};
 
-use crate::harness::{PATIENCE, TestServer};
+use crate::{
+    accounts::visitor::{Browser, Mailbox, PASSWORD},
+    harness::{PATIENCE, TestServer},
+};
 
 /// What `aigolos dev-cert` makes.
 fn certificate() -> TempDir {
@@ -133,6 +136,53 @@ async fn a_client_that_never_begins_does_not_hold_the_server_up() {
     assert!(plain.get(server.url("/")).send().await.is_ok());
     server.stop().await;
     drop((silent, begun));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn log_ins_browsers_and_the_health_report_know_that_it_is_https() {
+    let folder = certificate();
+    let [chain, key] = ["cert.pem", "key.pem"].map(|name| path(&folder.path().join("tls").join(name)));
+    let flags = ["--tls-cert", &chain, "--tls-key", &key, "--hsts-seconds", "600", "--auth-mode", "required"];
+    let server = TestServer::start(&[&flags[..], &["--email-backend", "file"]].concat()).await;
+    let trusted = Certificate::from_pem(&authority(folder.path())).expect("PEM");
+    let client = Client::builder().add_root_certificate(trusted).timeout(PATIENCE).build().expect("a client");
+    let base = format!("https://{}", server.address);
+
+    let mut mailbox = Mailbox::of(&server);
+    let mut ann = Browser::through(client.clone(), base.clone());
+    ann.post("/api/auth/signup", json!({"email": "ann@example.org", "password": PASSWORD})).await.expect(202);
+    let token = mailbox.to("ann@example.org").await.token();
+    let entered = ann.post("/api/auth/verify", json!({"token": token})).await.expect(200);
+    let cookie = entered.headers["set-cookie"].to_str().expect("ASCII").to_owned();
+    assert!(cookie.contains("; Secure"), "COOKIE_SECURE=auto: {cookie}");
+    assert_eq!(entered.headers["strict-transport-security"], "max-age=600");
+
+    let report: Value =
+        client.get(format!("{base}/api/health/")).send().await.expect("an answer").json().await.expect("JSON");
+    assert_eq!(report["parts"]["certificate"]["state"], "ok", "{report}");
+    // Whoever shall trust the server finds on it what to trust.
+    let help = client.get(format!("{base}/help/microphone/")).send().await.expect("an answer");
+    assert!(help.text().await.expect("text").contains("/help/authority.crt"));
+    let offered = client.get(format!("{base}/help/authority.crt")).send().await.expect("an answer");
+    assert_eq!(offered.headers()["content-type"], "application/x-x509-ca-cert");
+    assert_eq!(offered.bytes().await.expect("a file"), authority(folder.path()));
+    // The redirect of plain HTTP is no place to say anything about HTTPS.
+    let plain = Client::builder().redirect(Policy::none()).timeout(PATIENCE).build().expect("a client");
+    let redirect = plain.get(server.url("/")).send().await.expect("an answer");
+    assert!(!redirect.headers().contains_key("strict-transport-security"));
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_certificate_there_is_nothing_to_trust_and_no_word_of_https() {
+    let server = TestServer::start(&["--hsts-seconds", "600"]).await;
+    let help = Client::new().get(server.url("/help/microphone/")).header("x-forwarded-proto", "https");
+    let help = help.send().await.expect("an answer");
+    assert!(!help.headers().contains_key("strict-transport-security"), "anybody can send that header");
+    assert!(!help.text().await.expect("text").contains("/help/authority.crt"));
+    let nothing = Client::new().get(server.url("/help/authority.crt")).send().await.expect("an answer");
+    assert_eq!(nothing.status(), StatusCode::NOT_FOUND);
+    server.stop().await;
 }
 
 #[test]

@@ -175,7 +175,7 @@ fn what_they_run_is_there() {
             }
         }
     }
-    for wanted in ["lint", "test-rust", "test-browser", "test-clients", "dist"] {
+    for wanted in ["lint", "test-rust", "test-browser", "test-clients", "monitoring-check", "dist"] {
         assert!(made.contains(wanted), "nothing makes {wanted}");
     }
     for target in made {

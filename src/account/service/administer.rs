@@ -91,7 +91,7 @@ impl Accounts {
         if user.disabled {
             self.store().end_logins(id, None).await?;
         }
-        tracing::info!(by = %by.id(), user.id = %id, disabled, admin, "rights changed");
+        tracing::info!(by.id = %by.id(), user.id = %id, disabled, admin, "rights changed");
         Ok(user)
     }
 
@@ -103,7 +103,7 @@ impl Accounts {
         not_oneself(by, id)?;
         self.person(id).await?;
         self.store().delete_user(id).await?;
-        tracing::info!(by = %by.id(), user.id = %id, "account deleted");
+        tracing::info!(by.id = %by.id(), user.id = %id, "account deleted");
         Ok(())
     }
 

@@ -250,9 +250,10 @@ impl Drop for Draft {
 fn sweep(folder: &Path) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name();
-        let Some(name) = name.to_str().filter(|name| name.starts_with(".aigolos-") && name.ends_with(".part")) else {
+        let Some(name) = name.to_str() else { continue };
+        if name.strip_prefix(".aigolos-").is_none_or(|rest| rest.strip_suffix(".part").is_none()) {
             continue;
-        };
+        }
         let path = folder.join(name);
         if File::open(&path).is_ok_and(|file| file.try_lock().is_ok()) {
             let _ = fs::remove_file(path);

@@ -74,7 +74,7 @@ pub async fn keep_making(
                     tracing::info!(file = %path, bytes, rows, "a backup was made");
                 }
                 Err(error) => {
-                    tracing::error!(%error, retry_s = pause.as_secs(), "no backup could be made");
+                    tracing::error!(%error, retry_ms = pause.as_millis() as u64, "no backup could be made");
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(AGAIN_AT_MOST);
                 }

@@ -14,6 +14,8 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     KeyUsagePurpose, date_time_ymd,
 };
+use sha2::{Digest as _, Sha256};
+use tokio_rustls::rustls::pki_types::{CertificateDer, pem::PemObject as _};
 
 use super::super::config::Config;
 
@@ -42,10 +44,20 @@ pub fn dev_cert(config: &Config) -> Result<ExitCode, Box<dyn std::error::Error>>
         }
         println!("# For {}; valid {DAYS} days.", names.join(", "));
     }
-    println!("# Clients must trust {}", fs::canonicalize(authority)?.display());
+    println!("# Clients must trust {}", fs::canonicalize(&authority)?.display());
+    if let Some(fingerprint) = fingerprint(&fs::read(&authority)?) {
+        println!("# Its SHA-256 fingerprint, as devices show it: {fingerprint}");
+    }
     println!("TLS_CERT={}", fs::canonicalize(certificate)?.display());
     println!("TLS_KEY={}", fs::canonicalize(key)?.display());
     Ok(ExitCode::SUCCESS)
+}
+
+/// `AB:CD:...` of the first certificate.
+fn fingerprint(pem: &[u8]) -> Option<String> {
+    let certificate = CertificateDer::from_pem_slice(pem).ok()?;
+    let pairs: Vec<_> = Sha256::digest(&certificate).iter().map(|byte| format!("{byte:02X}")).collect();
+    Some(pairs.join(":"))
 }
 
 /// PEM texts.
@@ -122,5 +134,7 @@ mod tests {
         }
         let made = make(&names).expect("every name can stand in a certificate");
         assert!(made.key.contains("PRIVATE KEY") && made.authority != made.chain);
+        let fingerprint = fingerprint(made.authority.as_bytes()).expect("a certificate");
+        assert_eq!(fingerprint.split(':').count(), 32, "{fingerprint}");
     }
 }

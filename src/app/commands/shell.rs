@@ -65,9 +65,9 @@ fn describe(command: &clap::Command, before: &str, roff: &mut Roff) {
     let own = || command.get_arguments().filter(|argument| !argument.is_global_set() && argument.get_id() != "help");
     let parts: Vec<_> = command.get_subcommands().filter(|part| part.get_name() != "help").collect();
     if parts.is_empty() {
-        let takes: String = own().map(|argument| format!(" {}", shown(argument))).collect();
+        let takes: Vec<_> = std::iter::once(String::new()).chain(own().map(shown)).collect();
         roff.control("TP", []);
-        roff.text([bold(name.as_str()), roman(takes)]);
+        roff.text([bold(name.as_str()), roman(takes.join(" "))]);
         roff.text([roman(command.get_about().map(ToString::to_string).unwrap_or_default())]);
     }
     for part in parts {

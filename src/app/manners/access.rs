@@ -13,7 +13,10 @@ use opentelemetry_sdk::propagation::TraceContextPropagator;
 use tracing::{Span, field::Empty};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
-use crate::{model::TRACE_ROOT, protocol::error::ApiError};
+use crate::{
+    model::TRACE_ROOT,
+    protocol::error::{ApiError, Code},
+};
 
 /// Addresses whose requests make engines work: each of those is a trace.
 const WORK: &[&str] = &["/api/asr/", "/api/llm/", "/api/tts/", "/v1/audio/", "/v1/chat/"];
@@ -64,15 +67,22 @@ impl Access {
     pub(super) fn end(self, response: &Response) {
         let Self { span, method, path, quiet, began } = self;
         let (status, latency_ms) = (response.status().as_u16(), began.elapsed().as_millis() as u64);
-        let code = response.extensions().get::<ApiError>().map(|error| error.code.name());
+        let failed = response.extensions().get::<ApiError>();
+        let (code, error) = (failed.map(|error| error.code.name()), failed.and_then(why));
         span.record("http.status", status).record("latency_ms", latency_ms);
         let _entered = span.enter();
         if quiet {
-            tracing::debug!(http.method = %method, http.path = path, http.status = status, latency_ms, error.code = code, "request");
+            tracing::debug!(http.method = %method, http.path = path, http.status = status, latency_ms, error.code = code, error, "request");
         } else {
-            tracing::info!(http.method = %method, http.path = path, http.status = status, latency_ms, error.code = code, "request");
+            tracing::info!(http.method = %method, http.path = path, http.status = status, latency_ms, error.code = code, error, "request");
         }
     }
+}
+
+/// What went wrong, where it is the server's. What engines say of it may quote what was asked.
+fn why(error: &ApiError) -> Option<&str> {
+    let text = if error.code == Code::EngineFailed { error.message.split(':').next() } else { Some(&*error.message) };
+    text.filter(|_| error.code.status().is_server_error())
 }
 
 /// The path without what may be a mail address or go on for ever: anybody may ask for anything.

@@ -69,7 +69,7 @@ impl Sources {
             page.one(measure::SPOOL_BYTES, size.bytes as f64);
             page.one(measure::SPOOL_MAX_BYTES, size.max_bytes as f64);
         }
-        page.one(measure::TLS_EXPIRY, self.tls.as_ref().and_then(Tls::ends_at).map(|end| end as f64));
+        page.one(measure::TLS_EXPIRY, self.tls.as_ref().and_then(Tls::ends).map(|end| end.as_second() as f64));
         let folders = self.folders.clone();
         // These ask the disk.
         let slow = tokio::task::spawn_blocking(move || {

@@ -97,9 +97,9 @@ fn printable(text: &str) -> Cow<'_, str> {
     if text.contains(char::is_control) {
         let escaped = text.chars().fold(String::with_capacity(text.len() + 8), |mut escaped, c| {
             if c.is_control() {
-                escaped.extend(c.escape_default())
+                escaped.extend(c.escape_default());
             } else {
-                escaped.push(c)
+                escaped.push(c);
             }
             escaped
         });

@@ -94,7 +94,7 @@ impl LogLevel for Control {
     fn set(&self, by: UserId, filter: &str, back_after: Option<Duration>) -> Result<LogLevelNow, String> {
         let change = self.put(filter, back_after)?;
         let back_after_s = back_after.map(|after| after.as_secs());
-        tracing::info!(target: ALWAYS, { user.id = %by, filter, back_after_s }, "the log level was changed");
+        tracing::info!(target: ALWAYS, { by.id = %by, filter, back_after_s }, "the log level was changed");
         if let Some(after) = back_after {
             let control = self.clone();
             tokio::spawn(async move {
@@ -154,7 +154,8 @@ fn parse(filter: &str) -> Result<EnvFilter, String> {
             return Err(format!("{level:?} is not a level; levels are {}", LEVELS.join(", ")));
         }
     }
-    EnvFilter::builder().parse(filter).map_err(|error| error.to_string())
+    // Migrations tell of each step; a filter that names them comes after this and counts.
+    EnvFilter::builder().parse(format!("refinery_core=warn,{filter}")).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

@@ -38,14 +38,14 @@ struct Ids(Vec<(Cow<'static, str>, Value)>);
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         let Some(span) = context.span(id) else { return };
-        let mut found = Fields { ids_only: true, ..Fields::default() };
+        let mut found = Found { ids_only: true, ..Found::default() };
         attributes.record(&mut found);
         span.extensions_mut().insert(Ids(found.fields));
     }
 
     fn on_record(&self, id: &Id, values: &Recorded<'_>, context: Context<'_, S>) {
         let Some(span) = context.span(id) else { return };
-        let mut found = Fields { ids_only: true, ..Fields::default() };
+        let mut found = Found { ids_only: true, ..Found::default() };
         values.record(&mut found);
         if let Some(Ids(ids)) = span.extensions_mut().get_mut() {
             ids.retain(|(name, _)| found.fields.iter().all(|(new, _)| new != name));
@@ -54,9 +54,9 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        let mut found = Fields::default();
+        let mut found = Found::default();
         event.record(&mut found);
-        let Fields { message, target, mut fields, .. } = found;
+        let Found { message, target, mut fields, .. } = found;
         for span in context.event_scope(event).into_iter().flatten() {
             if let Some(Ids(ids)) = span.extensions().get() {
                 for (name, value) in ids {
@@ -81,7 +81,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
 }
 
 #[derive(Default)]
-struct Fields {
+struct Found {
     ids_only: bool,
     message: String,
     /// What a record of the `log` crate says of itself.
@@ -89,14 +89,14 @@ struct Fields {
     fields: Vec<(Cow<'static, str>, Value)>,
 }
 
-impl Fields {
+impl Found {
     fn take(&mut self, field: &Field, value: Value) {
         let name = field.name();
         match (name, value) {
             ("message", Value::String(text)) => self.message = text,
             ("log.target", Value::String(text)) => self.target = Some(text),
             (name, _) if name.starts_with("log.") && name != "log.filter" => {}
-            (name, value) if !self.ids_only || name.ends_with(".id") => {
+            (name, value) if !self.ids_only || name.rsplit_once('.').is_some_and(|(_, last)| last == "id") => {
                 self.fields.push((Cow::Borrowed(name.trim_start_matches("r#")), value));
             }
             _ => {}
@@ -104,7 +104,7 @@ impl Fields {
     }
 }
 
-impl Visit for Fields {
+impl Visit for Found {
     fn record_f64(&mut self, field: &Field, value: f64) {
         self.take(field, Value::from(value));
     }

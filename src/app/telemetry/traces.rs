@@ -120,7 +120,7 @@ fn headers(text: &str) -> Result<HashMap<String, String>, String> {
 
 /// The HTTP client of the rest of the server. The batches' thread knows no async runtime: requests run on the server's.
 struct Client {
-    client: reqwest::Client,
+    http: reqwest::Client,
     runtime: tokio::runtime::Handle,
     complained: Mutex<Option<Instant>>,
 }
@@ -140,8 +140,8 @@ impl Client {
         if host == "localhost" || host.parse::<std::net::IpAddr>().is_ok() {
             builder = builder.no_proxy();
         }
-        let client = builder.build().map_err(|error| format!("no HTTP client for traces can be made: {error}"))?;
-        Ok(Self { client, runtime: runtime.clone(), complained: Mutex::default() })
+        let http = builder.build().map_err(|error| format!("no HTTP client for traces can be made: {error}"))?;
+        Ok(Self { http, runtime: runtime.clone(), complained: Mutex::default() })
     }
 
     fn complain(&self, error: &str) {
@@ -157,7 +157,7 @@ impl Client {
 #[async_trait]
 impl HttpClient for Client {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-        let client = self.client.clone();
+        let client = self.http.clone();
         let sent = self.runtime.spawn(async move { send(&client, request).await });
         let answer = sent.await.unwrap_or_else(|_| Err("the server is stopping".into()));
         match &answer {

@@ -120,6 +120,9 @@ impl Driver {
         match &self.reply {
             Some(ReplyRun { words: Words::Of(said), .. }) if !said.is_empty() => {
                 self.history.said(turn, said.clone());
+                if !self.book.has(turn) {
+                    self.told.typed(turn, said);
+                }
                 // A spoken turn was told with its final transcript: this one was typed.
                 let said = Said { text: said.clone(), spoken: None, language: self.options.language.clone() };
                 self.book.said(turn, self.options.mode, said);
@@ -210,7 +213,7 @@ impl Driver {
 
     fn reply_failed(&mut self, which: Which, turn: TurnId, error: EngineError) {
         self.told.of(turn).in_scope(|| {
-            tracing::error!(error.code = error.code(), error = error.for_log(), hint = error.hint(), "reply failed")
+            tracing::error!(error.code = error.code(), error = error.for_log(), hint = error.hint(), "reply failed");
         });
         self.outbox.push(Event::Failed { turn: Some(turn), error });
         match which {

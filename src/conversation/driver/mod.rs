@@ -265,7 +265,7 @@ impl Driver {
             self.cancel_beside(turn, CancelReason::Closing);
         }
         meter::session_ended(reason);
-        tracing::info!(reason = reason.name(), turns = self.told.turns_told, "session ended");
+        tracing::info!(reason = reason.name(), turns = self.told.count, "session ended");
         self.outbox.push(Event::Closed { session: self.id, reason });
     }
 

@@ -23,13 +23,13 @@ pub(super) struct Told {
     transcripts: bool,
     turns: VecDeque<(TurnId, Span)>,
     /// Turns in which something was heard or answered.
-    pub(super) turns_told: u64,
+    pub(super) count: u64,
     last: Option<TurnId>,
 }
 
 impl Told {
     pub(super) fn new(place: Place, transcripts: bool) -> Self {
-        Self { place, transcripts, turns: VecDeque::new(), turns_told: 0, last: None }
+        Self { place, transcripts, turns: VecDeque::new(), count: 0, last: None }
     }
 
     /// The turn's span; a turn without one begins.
@@ -85,7 +85,7 @@ impl Told {
     }
 
     pub(super) fn heard(&mut self, turn: TurnId, text: &str, language: Option<&str>, heard: &Heard) {
-        self.count(turn);
+        self.note(turn);
         let span = self.of(turn);
         let Heard { audio_ms, revisions, final_ms, rejected } = heard;
         span.record("audio_ms", audio_ms);
@@ -96,8 +96,15 @@ impl Told {
         span.in_scope(|| tracing::info!(said, said_chars, audio_ms, final_ms, language, rejected, "heard"));
     }
 
+    /// Words that were written, not spoken.
+    pub(super) fn typed(&mut self, turn: TurnId, text: &str) {
+        self.note(turn);
+        let (said, said_chars) = (self.transcripts.then_some(text), text.chars().count());
+        self.of(turn).in_scope(|| tracing::info!(said, said_chars, "typed"));
+    }
+
     pub(super) fn answered(&mut self, turn: TurnId, how: How, text: &str, calls: usize, timings: &Timings) {
-        self.count(turn);
+        self.note(turn);
         let span = self.of(turn);
         let outcome = match how {
             How::Done => "answered",
@@ -128,8 +135,8 @@ impl Told {
         self.turns.retain(|(open, _)| *open != turn);
     }
 
-    fn count(&mut self, turn: TurnId) {
-        self.turns_told += u64::from(self.last.replace(turn) != Some(turn));
+    fn note(&mut self, turn: TurnId) {
+        self.count += u64::from(self.last.replace(turn) != Some(turn));
     }
 }
 

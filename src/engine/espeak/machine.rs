@@ -75,7 +75,7 @@ fn start(data: &Path) -> Result<Machine, EngineError> {
         })
         .map_err(|error| failed(format!("its thread cannot be started: {error}")))?;
     let (voices, rate) = start.recv().map_err(|_| EngineError::Closed)??;
-    tracing::debug!(data = %data.display(), voices = voices.len(), rate_hz = rate.hz(), "espeak-ng started");
+    tracing::debug!(file = %data.display(), voices = voices.len(), rate_hz = rate.hz(), "espeak-ng started");
     Ok(Machine { jobs, voices, rate })
 }
 

@@ -35,7 +35,7 @@ pub(super) fn open(setting: Option<&Path>) -> Result<String, EngineError> {
                 let builder = ort::init_from(&path)
                     .map_err(|error| missing(&format!("{} cannot be used: {error}", path.display())))?;
                 builder.with_name("aigolos").with_telemetry(false).commit();
-                tracing::debug!(path = %path.display(), version, "onnx runtime opened");
+                tracing::debug!(file = %path.display(), version, "onnx runtime opened");
                 *opened = Some(version.clone());
                 return Ok(version);
             }

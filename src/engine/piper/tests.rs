@@ -279,7 +279,7 @@ fn a_change_of_the_folder_is_seen() {
     let folder = folder_with(|_| {});
     let before = stamps(folder.path());
     assert_eq!((before.len(), &stamps(folder.path())), (1, &before));
-    edit(&folder.path().join("tone.onnx.json"), "22050", "16000");
+    edit(&folder.path().join("tone.onnx.json"), "22050", "8000");
     let changed = stamps(folder.path());
     assert_ne!(changed, before);
     fs::remove_file(folder.path().join("tone.onnx")).expect("remove");

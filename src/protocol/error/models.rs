@@ -24,7 +24,7 @@ impl From<Trouble> for ApiError {
         let (message, hint) = (trouble.to_string(), trouble.hint());
         match trouble {
             Trouble::Disk { .. } => {
-                tracing::error!(%trouble, "the models folder cannot be used");
+                tracing::error!(error = %trouble, "the models folder cannot be used");
                 Self::internal()
             }
             Trouble::Stopping => Self::shutting_down(),

@@ -113,7 +113,7 @@ mod tests {
         fn what_was_written_is_read((table, row) in any_row()) {
             let mut line = Vec::new();
             encode(table, &row, &mut line);
-            prop_assert_eq!(line.iter().filter(|byte| **byte == b'\n').count(), 1, "one row, one line");
+            prop_assert_eq!(line.iter().position(|byte| *byte == b'\n'), Some(line.len() - 1), "one row, one line");
             prop_assert_eq!(decode(table, &line), Ok(row));
         }
 
@@ -130,7 +130,7 @@ mod tests {
         let deleted = TABLES.iter().find(|table| table.name == "deleted_conversations").expect("there");
         let id = "00000000-0000-0000-0000-000000000001";
         for (line, why) in [
-            ("".to_owned(), "not a JSON object"),
+            (String::new(), "not a JSON object"),
             ("[1]".to_owned(), "not a JSON object"),
             (format!(r#"{{"user_id":"{id}","id":"{id}"}}"#), "deleted_at is missing"),
             (format!(r#"{{"user_id":"{id}","id":null,"deleted_at":1}}"#), "id has a value of another kind"),

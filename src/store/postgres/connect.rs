@@ -26,7 +26,7 @@ const MIGRATION: Duration = Duration::from_mins(5);
 /// Names the lock that a server holds while it changes the tables: "aigolos" in ASCII.
 const MIGRATION_LOCK: i64 = 0x61_69_67_6f_6c_6f_73;
 /// Names the lock that every connection of a server shares, and that a restore has for itself: "aigousd".
-pub(super) const USE_LOCK: i64 = 0x61_69_67_6f_75_73_64;
+pub(super) const USE_LOCK: i64 = 0x0061_6967_6f75_7364;
 /// What a connection begins with: the server, too, gives up on what nobody waits for any more. While a backup is being
 /// restored there is none; 57P03 is what a database says that is still starting.
 const MANNERS: &str = "SET statement_timeout = '18s'; SET lock_timeout = '15s'; \

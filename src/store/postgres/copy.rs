@@ -82,11 +82,8 @@ pub async fn replace_all(
     }
     let names: Vec<_> = TABLES.iter().map(|table| table.name).collect();
     whole.batch_execute(&format!("TRUNCATE {}", names.join(", "))).await.map_err(StoreError::from)?;
-    loop {
-        match rows.recv().await.ok_or(CopyError::Ended)? {
-            Batch::Rows(table, rows) => write(&whole, table, &rows).await?,
-            Batch::End => break,
-        }
+    while let Batch::Rows(table, rows) = rows.recv().await.ok_or(CopyError::Ended)? {
+        write(&whole, table, &rows).await?;
     }
     let local = "SELECT 1 FROM users WHERE id = $1";
     if whole.query_opt(local, &[&UserId::LOCAL.uuid()]).await.map_err(StoreError::from)?.is_none() {

@@ -145,7 +145,7 @@ impl Files {
     /// The rest of the oldest segment cannot be read.
     pub(super) fn skip_oldest(&mut self) {
         if let Some(oldest) = self.segments.front() {
-            tracing::error!(file = %oldest.path.display(), from = self.drained, "a part of the spool cannot be read");
+            tracing::error!(file = %oldest.path.display(), offset = self.drained, "a part of the spool cannot be read");
             self.drained = oldest.size;
             self.drop_drained();
         }

@@ -84,13 +84,8 @@ pub async fn replace_all(
         for table in TABLES.iter().rev() {
             whole.execute(&format!("DELETE FROM {}", table.name), []).map_err(failed)?;
         }
-        loop {
-            match rows.blocking_recv().ok_or(CopyError::Ended)? {
-                Batch::Rows(table, rows) => {
-                    rows.iter().try_for_each(|row| write(&whole, table, row)).map_err(refused)?;
-                }
-                Batch::End => break,
-            }
+        while let Batch::Rows(table, rows) = rows.blocking_recv().ok_or(CopyError::Ended)? {
+            rows.iter().try_for_each(|row| write(&whole, table, row)).map_err(refused)?;
         }
         let local = "SELECT EXISTS (SELECT 1 FROM users WHERE id = ?)";
         if !whole.query_row(local, [UserId::LOCAL.uuid().into_bytes()], |row| row.get::<_, bool>(0)).map_err(failed)? {

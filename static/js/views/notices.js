@@ -43,6 +43,11 @@ export class Notices {
     mark.classList.add('notice-icon');
     const element = make('div', `notice ${problem.tone}`, mark, said, close);
     if (problem.detail) element.append(make('p', 'notice-detail', problem.detail));
+    if (problem.link) {
+      const more = make('a', '', problem.link.label);
+      more.href = problem.link.href;
+      element.append(make('p', 'notice-more', more));
+    }
     if (problem.remedy && problem.remedyLabel) {
       const { remedy } = problem;
       const act = make('button', '', problem.remedyLabel);

@@ -105,13 +105,13 @@ export class Transcript {
   }
 
   /** Utterances nobody will finish: their session is gone. */
-  abandon() {
+  abandon(waiting = /** @type {string[]} */ ([])) {
     for (const [id, { you, it }] of this.turns) {
       if (!it && you?.querySelector('.ellipsis')) this.remove(id);
       else you?.querySelector('.unstable')?.replaceWith(make('span', 'aside', t('live.aside.rest_lost')));
       it?.querySelector('.ellipsis')?.replaceWith(make('span', 'aside', t('live.aside.lost')));
     }
-    this.typed = [];
+    this.typed = this.typed.filter(({ text }) => waiting.includes(text));
   }
 
   /** @param {number} id */

@@ -106,7 +106,17 @@ pub struct Browser {
 
 impl Browser {
     pub fn at(server: &TestServer) -> Self {
-        Self { http: reqwest::Client::new(), base: server.url(""), cookie: None }
+        Self::through(reqwest::Client::new(), server.url(""))
+    }
+
+    /// At a server that is reached in another way: `base` is its address without a slash at the end.
+    pub fn through(http: reqwest::Client, base: String) -> Self {
+        Self { http, base, cookie: None }
+    }
+
+    /// At a server that is not of this process.
+    pub fn of(base: String) -> Self {
+        Self::through(reqwest::Client::new(), base)
     }
 
     /// A request with the cookie and nothing that says where it comes from.

@@ -24,7 +24,7 @@ impl Process {
     async fn start(data: &Path, flags: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_aigolos"))
             .args(["--bind", "127.0.0.1:0", "--asr-model-name", "nano", "--tts-engine", "espeak"])
-            .args(["--llm-backend", "builtin", "--log-level", "warn", "--data-dir"])
+            .args(["--llm-backend", "builtin", "--log-level", "warn", "--log-format", "text", "--data-dir"])
             .arg(data)
             .args(flags)
             .current_dir(data)
@@ -35,7 +35,7 @@ impl Process {
         let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
         let listening = async {
             while let Some(line) = lines.next_line().await.expect("text") {
-                if let Some((_, address)) = line.split_once("http://") {
+                if let Some((_, address)) = line.split_once("open http://") {
                     return address.trim().parse().expect("an address");
                 }
             }

@@ -203,8 +203,7 @@ async fn goodbye(door: &Door, ending: Ending, mut conversation: Conversation, re
             let text = format!("Your session hit the maximum duration of {minutes} minutes; connect again.");
             (Some(Fault::new("session_expired", text)), close::GOING_AWAY)
         }
-        Ending::Shutdown => shutting_down(),
-        Ending::Refused(Refused::ShuttingDown) => shutting_down(),
+        Ending::Shutdown | Ending::Refused(Refused::ShuttingDown) => shutting_down(),
         Ending::Refused(refused) => (server("server_overloaded", refused.into()), close::TRY_AGAIN_LATER),
         Ending::Over(reason) => match reason {
             CloseReason::ClientEnded | CloseReason::Abandoned => (None, close::NORMAL),
