@@ -110,6 +110,8 @@ async fn once(model: &str, library: &Library) -> Result<bool, Trouble> {
     let ended = told_now_and_then(watch).await;
     match (ended.state, ended.trouble) {
         (DownloadState::Done, _) => Ok(true),
+        // Whoever cancelled it does not want it now.
+        (DownloadState::Cancelled, _) => Ok(false),
         (_, Some(told)) => Err(Trouble::Ollama { reason: told.message }),
         _ => Err(Trouble::Ollama { reason: "it was cancelled".into() }),
     }
