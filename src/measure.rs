@@ -1,4 +1,4 @@
-//! What the server tells of itself in numbers: each measure's name, kind, labels and meaning, in one [table](mod@table).
+//! What the server tells of itself in numbers: each measure's name, kind, labels and meaning, in one table.
 //!
 //! Counters and histograms are told from where things happen, on any floor: `metrics::histogram!(measure::X, ..)`.
 //! Without a recorder that costs next to nothing. States (queue lengths, sessions, ages) are not told but read when

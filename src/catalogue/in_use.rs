@@ -190,7 +190,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a scratch folder");
         fs::write(InUse::path(folder.path()), r#"{"llm": "qwen2.5:0.5b", "vad": "other"}"#).expect("writable");
         assert_eq!(InUse::load(folder.path()).expect("readable").of(ModelKind::Llm), Some("qwen2.5:0.5b"));
-        for nonsense in ["", "[]", r#"{"asr": 3}"#, "{\"asr\": \"ba"] {
+        for nonsense in ["", "7", r#"{"asr": 3}"#, "{\"asr\": \"ba"] {
             fs::write(InUse::path(folder.path()), nonsense).expect("writable");
             let error = InUse::load(folder.path()).expect_err(nonsense).to_string();
             assert!(error.contains("in-use.json") && error.contains("hint: "), "{error}");

@@ -40,7 +40,7 @@ struct Caddy {
     /// And for those who forget it.
     plain: u16,
     authority: Vec<u8>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Caddy {
@@ -65,8 +65,8 @@ impl Caddy {
             .stderr(log)
             .spawn()
             .expect("scripts/deps.sh test fetches caddy");
-        let mut caddy = Self { process, port: ports[0], plain: ports[1], authority: Vec::new(), _folder: folder };
-        let file = caddy._folder.path().join("caddy/pki/authorities/local/root.crt");
+        let mut caddy = Self { process, port: ports[0], plain: ports[1], authority: Vec::new(), folder };
+        let file = caddy.folder.path().join("caddy/pki/authorities/local/root.crt");
         let until = Instant::now() + PATIENCE;
         loop {
             caddy.authority = std::fs::read(&file).unwrap_or_default();
@@ -74,7 +74,7 @@ impl Caddy {
             {
                 return caddy;
             }
-            let log = || std::fs::read_to_string(caddy._folder.path().join("log")).unwrap_or_default();
+            let log = || std::fs::read_to_string(caddy.folder.path().join("log")).unwrap_or_default();
             assert!(Instant::now() < until, "caddy does not answer: {}", log());
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }

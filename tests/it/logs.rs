@@ -185,6 +185,6 @@ async fn people_read_text_that_ends_with_the_address() {
     let last = lines.last().expect("lines");
     assert!(last.ends_with(&format!("open http://{}", program.address)), "{lines:#?}");
     assert!(lines.iter().all(|line| !line.starts_with('{') && !line.contains('\x1b')), "{lines:#?}");
-    let (_, lines) = tokio::time::timeout(Duration::from_secs(60), program.stop()).await.expect("it stops");
+    let (_, lines) = tokio::time::timeout(Duration::from_mins(1), program.stop()).await.expect("it stops");
     assert!(lines.iter().any(|line| line.contains("INFO stopping")), "{lines:#?}");
 }

@@ -24,8 +24,8 @@ fn unit(folder: &Path) -> PathBuf {
     let unit = std::fs::read_to_string(root().join("deploy/systemd/aigolos.service")).expect("the unit");
     let unit = unit.replace("/usr/bin/aigolos", env!("CARGO_BIN_EXE_aigolos"));
     // Its man page is not installed here.
-    let unit: String =
-        unit.lines().filter(|line| !line.starts_with("Documentation")).map(|line| format!("{line}\n")).collect();
+    let unit: Vec<_> = unit.lines().filter(|line| !line.starts_with("Documentation")).collect();
+    let unit = unit.join("\n") + "\n";
     let path = folder.join("aigolos.service");
     std::fs::write(&path, unit).expect("written");
     path

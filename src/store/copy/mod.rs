@@ -1,6 +1,6 @@
 //! The whole store at one moment, out and in again: what a backup is made of.
 //!
-//! Rows travel in one spelling for both databases, a JSON object a line ([`row`]), so that what was read from one can
+//! Rows travel in one spelling for both databases, a JSON object a line (`row`), so that what was read from one can
 //! be written into the other. What the databases derive from rows (the search's tables) does not travel; it is made anew.
 //! Reading sees one moment while others write. Writing replaces everything in one transaction, or changes nothing.
 

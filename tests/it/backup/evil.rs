@@ -13,8 +13,11 @@ use tar::{EntryType, Header};
 
 use super::{Place, fill};
 
+/// Names and contents.
+type Members = Vec<(String, Vec<u8>)>;
+
 /// The members of a good archive.
-fn members(made: &Made) -> Vec<(String, Vec<u8>)> {
+fn members(made: &Made) -> Members {
     let mut tar = tar::Archive::new(GzDecoder::new(fs::File::open(&made.path).expect("there")));
     let entries = tar.entries().expect("a tar");
     entries
@@ -120,7 +123,7 @@ async fn what_means_harm_changes_nothing() {
     let made = source.backup().await;
     let good = members(&made);
     let victim = Victim::new().await;
-    let with = |edit: &dyn Fn(&mut Vec<(String, Vec<u8>)>)| {
+    let with = |edit: &dyn Fn(&mut Members)| {
         let mut members = good.clone();
         edit(&mut members);
         members

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use super::Place;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 fn aigolos(data: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_aigolos"));

@@ -78,7 +78,7 @@ impl Scene {
                 self.set.wait().await;
             }
             Phase::Listening => {
-                client.send_audio(&[0; 16_000]).await;
+                client.send_audio(&vec![0; 16_000]).await;
                 self.set.wait().await;
                 client.send_audio(&[0; 1_600]).await;
             }
@@ -140,7 +140,7 @@ impl Scene {
                 }
             }
         }
-        client.send_audio(&[0; 32_000]).await;
+        client.send_audio(&vec![0; 32_000]).await;
     }
 
     async fn finished(&self) {

@@ -57,8 +57,8 @@ fn selectors(query: &str) -> BTreeSet<String> {
     let mut rest = query;
     while let Some(at) = rest.find(|c: char| c.is_ascii_alphabetic() || c == '_' || c == '"' || c == '[') {
         let word = &rest[at..];
-        if word.starts_with('"') {
-            rest = word[1..].split_once('"').map_or("", |(_, rest)| rest);
+        if let Some(quoted) = word.strip_prefix('"') {
+            rest = quoted.split_once('"').map_or("", |(_, rest)| rest);
             continue;
         }
         if word.starts_with('[') {

@@ -1,12 +1,6 @@
 //! A real Prometheus, from the system's packages, with our rules, that watches a server of a test.
 
-use std::{
-    fs,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    process::Command,
-    time::Duration,
-};
+use std::{fs, net::SocketAddr, path::Path, process::Command, time::Duration};
 
 use reqwest::Client;
 use serde_json::Value;
@@ -44,7 +38,7 @@ impl Prometheus {
         unreachable!("it starts or panics")
     }
 
-    fn try_start(folder: &PathBuf, port: u16) -> Result<Self, String> {
+    fn try_start(folder: &Path, port: u16) -> Result<Self, String> {
         let version = Command::new("prometheus").arg("--version").output();
         version.expect("this test needs Prometheus\nhint: run `make deps`, or install the package prometheus");
         let command = [

@@ -41,9 +41,12 @@ async fn events(server: &TestServer, path: &str) -> Vec<(String, Value)> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_model_is_pulled_with_progress_and_removed() {
-    let hub = Hub::start(|asked, _| match asked.path.ends_with("MODEL_CARD") {
-        true => Reply { body: b"CC0".to_vec(), ..Reply::status(200) },
-        false => told(asked),
+    let hub = Hub::start(|asked, _| {
+        if asked.path.ends_with("MODEL_CARD") {
+            Reply { body: b"CC0".to_vec(), ..Reply::status(200) }
+        } else {
+            told(asked)
+        }
     })
     .await;
     let models = tempfile::tempdir().expect("a scratch folder");

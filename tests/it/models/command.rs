@@ -104,9 +104,12 @@ async fn a_killed_download_goes_on_where_it_was_and_the_model_is_used_and_remove
 #[tokio::test(flavor = "multi_thread")]
 async fn the_terms_of_a_voice_are_shown_before_it_comes() {
     let scratch = tempfile::tempdir().expect("a scratch folder");
-    let hub = Hub::start(|asked, _| match asked.path.ends_with("/MODEL_CARD") {
-        true => Reply { body: b"# irina\n* License: see URL\x1b[31m\n".to_vec(), ..Reply::status(200) },
-        false => Reply::status(403),
+    let hub = Hub::start(|asked, _| {
+        if asked.path.ends_with("/MODEL_CARD") {
+            Reply { body: b"# irina\n* License: see URL\x1b[31m\n".to_vec(), ..Reply::status(200) }
+        } else {
+            Reply::status(403)
+        }
     })
     .await;
     let (well, out, err) = run(scratch.path(), &hub, &["pull", "ru_RU-irina-medium"]).await;

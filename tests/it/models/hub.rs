@@ -3,6 +3,7 @@
 
 use std::{
     collections::HashMap,
+    fmt::Write as _,
     net::SocketAddr,
     path::Path,
     sync::{
@@ -178,11 +179,13 @@ async fn answer(
     let reply = script(&asked, n);
     let mut head = format!("HTTP/1.1 {} x\r\nconnection: close\r\n", reply.status);
     for (name, value) in &reply.headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
+        let _ = write!(head, "{name}: {value}\r\n"); // a String takes everything
     }
     match reply.claims {
         Some(0) => {}
-        claims => head.push_str(&format!("content-length: {}\r\n", claims.unwrap_or(reply.body.len()))),
+        claims => {
+            let _ = write!(head, "content-length: {}\r\n", claims.unwrap_or(reply.body.len()));
+        }
     }
     stream.write_all(format!("{head}\r\n").as_bytes()).await?;
     for piece in reply.body.chunks(16 << 10) {
@@ -230,6 +233,7 @@ pub fn model(digest: Option<Published>) -> Entry {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "as an entry has it")]
 pub fn published(content: &[u8]) -> Option<Published> {
     Some(Published::Sha1(sha1_of(content)))
 }
@@ -269,7 +273,7 @@ pub async fn ended(mut watch: watch::Receiver<Download>) -> Download {
 pub fn growing(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder.join(".partial")).into_iter().flatten().flatten();
     let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
-    let mut names: Vec<_> = names.filter(|name| !name.ends_with(".lock")).collect();
+    let mut names: Vec<_> = names.filter(|name| name.strip_suffix(".lock").is_none()).collect();
     names.sort();
     names
 }

@@ -19,7 +19,7 @@ fn pulling() -> Vec<Step> {
         json!({"status": "verifying sha256 digest"}),
         json!({"status": "success"}),
     ];
-    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let text = lines.map(|line| line.to_string() + "\n").concat();
     streamed("application/x-ndjson", &text.as_bytes().chunks(7).collect::<Vec<_>>())
 }
 
