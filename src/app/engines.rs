@@ -249,7 +249,7 @@ fn whisper_model(name: &str, folder: &Path) -> Result<WhisperModel, EngineError>
         None => Err(EngineError::ModelMissing {
             name: name.into(),
             hint: format!(
-                "put {file} into {}, or set ASR_MODEL_NAME=nano for the bundled model; `aigolos check` shows what is there",
+                "`aigolos models pull {name}` fetches it if it is a known one, or put {file} into {}; ASR_MODEL_NAME=nano is the bundled model",
                 folder.display()
             ),
         }),

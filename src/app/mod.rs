@@ -34,7 +34,10 @@ pub use in_use::ModelsInUse;
 pub use serve::{Server, run};
 pub use tls::use_ring;
 
-use self::config::{Action, Config};
+use self::{
+    config::{Action, Config},
+    telemetry::ForWhom,
+};
 use crate::engine::switch;
 
 /// Exit code for a configuration that cannot be used (`EX_USAGE` of sysexits.h).
@@ -66,7 +69,7 @@ pub fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let telemetry = match telemetry::start(&config, action == Action::Serve, runtime.handle()) {
+    let telemetry = match telemetry::start(&config, who_reads(&action), runtime.handle()) {
         Ok(telemetry) => telemetry,
         Err(error) => {
             eprintln!("error: {error}");
@@ -100,5 +103,13 @@ pub fn main() -> ExitCode {
             eprintln!("error: {error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+fn who_reads(action: &Action) -> ForWhom {
+    match action {
+        Action::Serve => ForWhom::Server,
+        Action::Backup { action } if action.runs_for_ever() => ForWhom::Service,
+        _ => ForWhom::Person,
     }
 }

@@ -235,7 +235,9 @@ fn no_voice(settings: &PiperSettings, broken: &[Broken]) -> EngineError {
         },
         None => EngineError::ModelMissing {
             name: format!("Piper voice in {folder}"),
-            hint: format!("put a voice's .onnx and .onnx.json into {folder}"),
+            hint: format!(
+                "`aigolos models pull en_US-lessac-medium` fetches one, or put a voice's .onnx and .onnx.json into {folder}"
+            ),
         },
     }
 }

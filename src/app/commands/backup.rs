@@ -38,6 +38,13 @@ pub struct BackupAction {
     without_secret: bool,
 }
 
+impl BackupAction {
+    /// Whether it makes one after the other until it is told to stop.
+    pub fn runs_for_ever(&self) -> bool {
+        self.every.is_some()
+    }
+}
+
 /// `aigolos backup`.
 pub async fn backup(config: &Config, action: BackupAction) -> Outcome {
     let folder = folder(config);

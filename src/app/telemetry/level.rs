@@ -8,7 +8,7 @@ use std::{
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use super::ALWAYS;
+use super::{ALWAYS, ForWhom};
 use crate::{
     app::config::Config,
     model::{UnixMs, UserId},
@@ -45,7 +45,7 @@ impl Control {
     /// The one that was installed; where logs were never started (tests), one that changes nothing.
     #[must_use]
     pub fn of(config: &Config) -> Self {
-        CONTROL.get().cloned().unwrap_or_else(|| Self::new(configured(config), Box::new(|_| Ok(()))))
+        CONTROL.get().cloned().unwrap_or_else(|| Self::new(configured(config, ForWhom::Server), Box::new(|_| Ok(()))))
     }
 
     pub(super) fn install(
@@ -122,8 +122,12 @@ pub async fn toggle_on_signal(config: &Config) {
 }
 
 /// The filter the settings ask for.
-pub(super) fn configured(config: &Config) -> String {
+pub(super) fn configured(config: &Config, for_whom: ForWhom) -> String {
     let settings = &config.settings;
+    // Commands say themselves what they do and what went wrong.
+    if for_whom == ForWhom::Person && !settings.debug && !config.given("LOG_LEVEL") {
+        return "warn,aigolos::catalogue=error".into();
+    }
     if settings.debug && settings.log_level == "info" { DEBUG.into() } else { settings.log_level.clone() }
 }
 

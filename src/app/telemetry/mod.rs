@@ -33,17 +33,29 @@ pub struct Telemetry {
     traces: Option<Traces>,
 }
 
+/// Who reads what is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ForWhom {
+    /// Whoever keeps the server's logs.
+    Server,
+    /// The same for a command that runs for ever.
+    Service,
+    /// Somebody who waits for a command, and reads its own words.
+    Person,
+}
+
 /// Starts logs and traces. `serving`: the process is a server, not a command that prints its result.
 ///
 /// # Errors
 /// When a file cannot be written or an address cannot be used; the text says what to do.
-pub fn start(config: &Config, serving: bool, runtime: &tokio::runtime::Handle) -> Result<Telemetry, String> {
+pub fn start(config: &Config, for_whom: ForWhom, runtime: &tokio::runtime::Handle) -> Result<Telemetry, String> {
     let logs = &config.settings.logs;
+    let serving = for_whom == ForWhom::Server;
     let terminal = if serving { std::io::stdout().is_terminal() } else { std::io::stderr().is_terminal() };
     let look = match logs.log_format.as_str() {
         "json" => Look::Json,
         "text" => Look::text(terminal),
-        _ if config.settings.debug || terminal => Look::text(terminal),
+        _ if config.settings.debug || terminal || for_whom == ForWhom::Person => Look::text(terminal),
         _ => Look::Json,
     };
     let console = Sink::console(serving, look)?;
@@ -54,7 +66,7 @@ pub fn start(config: &Config, serving: bool, runtime: &tokio::runtime::Handle) -
     let traces =
         (serving && !logs.otel_exporter_otlp_endpoint.is_empty()).then(|| Traces::start(logs, runtime)).transpose()?;
 
-    let wanted = level::configured(config);
+    let wanted = level::configured(config, for_whom);
     let (filter, wrong) = level::or_info(&wanted);
     let (filter, handle) = reload::Layer::new(filter);
     let lines = Lines::new(vec![(console.clone(), look)], file.clone());
