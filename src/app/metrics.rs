@@ -54,6 +54,7 @@ impl Metrics {
             tracing::error!("there are no metrics: another recorder is in this process");
             return None;
         };
+        process::begin();
         let upkeep = recorder.clone();
         tokio::spawn(async move {
             loop {
