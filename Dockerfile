@@ -39,6 +39,9 @@ RUN mkdir -p src loadtest/src benches \
     && AIGOLOS_CPU=$CPU AIGOLOS_TARGET_GIVEN=1 scripts/portable-build.sh \
         cargo build --release --locked --package aigolos --bin aigolos --features "$FEATURES"
 COPY . .
+# What /metrics says of the build.
+ARG REVISION=unknown
+ENV AIGOLOS_COMMIT=${REVISION}
 # Cargo goes by the time of files, and these may be older than the empty ones.
 RUN find src build.rs -type f -exec touch {} + \
     && AIGOLOS_CPU=$CPU AIGOLOS_TARGET_GIVEN=1 scripts/portable-build.sh \

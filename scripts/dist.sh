@@ -33,6 +33,8 @@ command -v dpkg-deb >/dev/null || fail "dpkg-deb is missing" "apt-get install dp
 if [ -z "$binary" ]; then
   # shellcheck source=scripts/portable-build.sh
   source scripts/portable-build.sh
+  AIGOLOS_COMMIT=$(git rev-parse HEAD 2>/dev/null || echo unknown)
+  export AIGOLOS_COMMIT
   cargo build --release --locked --bin aigolos
   binary=${CARGO_TARGET_DIR:-target}/release/aigolos
 fi

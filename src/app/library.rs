@@ -11,7 +11,10 @@ use tokio::sync::watch;
 use super::config::Config;
 use crate::{
     catalogue::{Chooser, Download, DownloadState, InUse, Library, LibrarySettings, OLLAMA, Trouble, same_chat_model},
-    engine::models::{ModelKind, ggml_files},
+    engine::{
+        chat::ChatBackend,
+        models::{ModelKind, ggml_files},
+    },
 };
 
 /// Waits of [`fetch_chat_model`]: the first, and the longest.
@@ -67,7 +70,12 @@ fn bare(path: &std::path::Path) -> Option<String> {
 }
 
 /// Has Ollama fetch `LLM_MODEL_NAME` if it lacks it, and puts it into use. Ends when it is there; goes on trying until then.
+/// Where another server answers it does nothing.
 pub async fn fetch_chat_model(config: Config, library: Library, chooser: Arc<dyn Chooser>) {
+    if config.settings.llm_backend.parse() == Ok(ChatBackend::OpenAi) {
+        // The name is one of the other server's: Ollama would look for it for ever, or fetch gigabytes for nobody.
+        return;
+    }
     let given = config.given(ModelKind::Llm.setting());
     let model = match chooser.chosen().llm {
         Some(chosen) if !given => chosen,

@@ -41,11 +41,20 @@ const HEADER_BYTES: usize = 64 * 1024;
 /// After a connection could not be accepted (no file handles left): trying at once would only turn the processor.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Serves `router` on `listener`, encrypted where there is a certificate, until `stop` completes, then lets each connection finish the request it is at.
-/// Upgraded connections (WebSockets) are somebody else's from then on.
-pub async fn serve(listener: TcpListener, tls: Option<Tls>, router: Router, stop: impl Future<Output = ()>) {
+/// Serves `router` on `listener`, encrypted where there is a certificate, until `stop` completes, then lets each connection finish the request it is at,
+/// as long as `patience` says then: whoever takes nothing of an answer must not keep the server from ending. Upgraded
+/// connections (WebSockets) are somebody else's from then on.
+pub async fn serve(
+    listener: TcpListener,
+    tls: Option<Tls>,
+    router: Router,
+    stop: impl Future<Output = ()>,
+    patience: impl FnOnce() -> Duration,
+) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let (stopping, connections) = (CancellationToken::new(), TaskTracker::new());
+    let cut = CancellationToken::new();
+    let _cuts = cut.clone().drop_guard();
     let mut stop = pin!(stop);
     let mut renewal = pin!(async {
         match &tls {
@@ -67,8 +76,10 @@ pub async fn serve(listener: TcpListener, tls: Option<Tls>, router: Router, stop
         match accepted {
             Ok((stream, peer)) => {
                 let (tls, router, stopping) = (tls.clone(), router.clone(), stopping.clone());
+                let serving = connection(stream, peer, tls, router, stopping);
+                let serving = cut.clone().run_until_cancelled_owned(serving);
                 connections.spawn(async move {
-                    connection(stream, peer, tls, router, stopping).await;
+                    serving.await;
                     drop(place);
                 });
             }
@@ -82,7 +93,9 @@ pub async fn serve(listener: TcpListener, tls: Option<Tls>, router: Router, stop
     drop(listener);
     stopping.cancel();
     connections.close();
-    connections.wait().await;
+    if tokio::time::timeout(patience(), connections.wait()).await.is_err() {
+        tracing::warn!("some connections did not end in time; they are cut");
+    }
 }
 
 async fn connection(
@@ -195,9 +208,10 @@ mod tests {
         let router =
             Router::new().route("/", get(async |ConnectInfo(peer): ConnectInfo<SocketAddr>| peer.ip().to_string()));
         let (stop, stopped) = oneshot::channel::<()>();
-        let serving = tokio::spawn(serve(listener, None, router, async {
+        let told = async {
             let _ = stopped.await;
-        }));
+        };
+        let serving = tokio::spawn(serve(listener, None, router, told, || Duration::from_mins(1)));
         let mut stream = TcpStream::connect(address).await.expect("it listens");
         // A refused request may be answered before it is read to its end.
         let _ = stream.write_all(request.as_bytes()).await;
@@ -212,6 +226,27 @@ mod tests {
     async fn a_request_is_answered_and_knows_its_peer() {
         let answer = ask("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await;
         assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("127.0.0.1"), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn who_takes_nothing_of_an_answer_does_not_keep_it_from_ending() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("bound");
+        let endless =
+            async || Body::from_stream(futures::stream::repeat_with(|| Ok::<_, Infallible>("x".repeat(65_536))));
+        let stopping = CancellationToken::new();
+        let stop = stopping.clone().cancelled_owned();
+        let router = Router::new().route("/", get(endless));
+        let serving = tokio::spawn(serve(listener, None, router, stop, || Duration::from_millis(100)));
+        let mut stream = TcpStream::connect(address).await.expect("it listens");
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await.expect("sent");
+        // It is at it, and nothing more is read.
+        stream.read_exact(&mut [0; 12]).await.expect("it begins");
+        stopping.cancel();
+        let ended = tokio::time::timeout(Duration::from_mins(1), serving).await;
+        ended.expect("it does not wait for ever").expect("it stops");
+        let mut rest = Vec::new();
+        let _ = stream.read_to_end(&mut rest).await; // cut, so there is an end
     }
 
     #[tokio::test]

@@ -249,8 +249,10 @@ fn tell(headers: &mut HeaderMap, counted: Counted) {
 /// Gives up on an answer that does not begin in time. Uploads and engines have limits of their own.
 async fn within_time(State(manners): State<Manners>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
-    let own_limits =
-        ["/api/asr/", "/api/llm/", "/api/tts/", "/v1/audio/", "/v1/chat/"].iter().any(|work| path.starts_with(work));
+    // A large model takes minutes until it is in use.
+    let own_limits = ["/api/asr/", "/api/llm/", "/api/tts/", "/v1/audio/", "/v1/chat/", "/api/models/use"]
+        .iter()
+        .any(|work| path.starts_with(work));
     if own_limits || request.headers().contains_key(header::UPGRADE) {
         return next.run(request).await;
     }

@@ -33,6 +33,8 @@ use crate::{
 
 /// How often what histograms were told is put into their buckets, which is what bounds their memory between scrapes.
 const UPKEEP: Duration = Duration::from_secs(5);
+/// How long a scrape that is under way when the server ends may take.
+const END_WITHIN: Duration = Duration::from_secs(2);
 /// What Prometheus' text form is called.
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -54,6 +56,7 @@ impl Metrics {
             tracing::error!("there are no metrics: another recorder is in this process");
             return None;
         };
+        process::begin();
         let upkeep = recorder.clone();
         tokio::spawn(async move {
             loop {
@@ -113,7 +116,7 @@ impl Door {
     /// Serves until `stop`.
     pub async fn serve(self, metrics: Metrics, stop: CancellationToken) {
         let router = metrics.open().fallback(async || (StatusCode::NOT_FOUND, "only /metrics is here\n"));
-        listen::serve(self.listener, None, router, async move { stop.cancelled().await }).await;
+        listen::serve(self.listener, None, router, stop.cancelled_owned(), || END_WITHIN).await;
     }
 }
 

@@ -230,7 +230,7 @@ async fn run_until(
         library.close();
         stopping.cancel();
     };
-    listen::serve(listener, tls, router, shutdown).await;
+    listen::serve(listener, tls, router, shutdown, || life.cut_within()).await;
     let within = || life.cut_within();
     let _ = tokio::time::timeout(within(), doors.wait()).await;
     // Upgraded sockets are not waited for there.

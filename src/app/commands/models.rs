@@ -14,7 +14,7 @@ use super::Outcome;
 use crate::{
     app::{config::Config, library},
     catalogue::{DownloadState, InUse, Library, LibraryError, Licence, Verdict},
-    engine::models::ModelKind,
+    engine::{chat::ChatBackend, models::ModelKind},
 };
 
 /// What to do with models.
@@ -65,7 +65,7 @@ pub async fn models(config: &Config, action: ModelsAction) -> Outcome {
             Ok(ExitCode::SUCCESS)
         }
         ModelsAction::Pull { names, again, yes } => pull(&library, names, again, yes).await,
-        ModelsAction::Use { name } => choose(config, &library, chosen, &name).await,
+        ModelsAction::Use { name } => choose(config, &library, &name).await,
         ModelsAction::Rm { names } => {
             let in_use = library::in_use(config, &chosen);
             each(names, async |name| {
@@ -149,7 +149,7 @@ async fn agreed(library: &Library, name: &str, yes: bool) -> io::Result<bool> {
     Ok(matches!(answer.trim().to_lowercase().as_str(), "" | "y" | "yes"))
 }
 
-async fn choose(config: &Config, library: &Library, mut chosen: InUse, name: &str) -> Outcome {
+async fn choose(config: &Config, library: &Library, name: &str) -> Outcome {
     let back =
         name.strip_prefix("auto:").and_then(|kind| ModelKind::ALL.into_iter().find(|known| known.name() == kind));
     let (kind, choice) = match (back, name) {
@@ -167,7 +167,23 @@ async fn choose(config: &Config, library: &Library, mut chosen: InUse, name: &st
         );
         return Err(error.into());
     }
+    let settings = &config.settings;
+    let other = match kind {
+        ModelKind::Llm if matches!(settings.llm_backend.parse(), Ok(ChatBackend::OpenAi | ChatBackend::Builtin)) => {
+            Some(("LLM_BACKEND", &settings.llm_backend, "ollama"))
+        }
+        ModelKind::Tts if settings.tts_engine == "espeak" => Some(("TTS_ENGINE", &settings.tts_engine, "auto")),
+        _ => None,
+    };
+    if let Some((setting, value, wanted)) = other.filter(|_| choice.is_some()) {
+        let error = format!(
+            "{setting}={value} has something else answer\nhint: remove {setting} or set it to {wanted}, and start again"
+        );
+        return Err(error.into());
+    }
     let said = choice.clone().unwrap_or_else(|| format!("what {setting} and its default say"));
+    // Read only now: while Ollama was asked, an administrator may have chosen another kind on the page.
+    let mut chosen = InUse::load(&config.settings.data_dir)?;
     chosen.set(kind, choice);
     chosen.save(&config.settings.data_dir)?;
     println!("{said} is in use from now on; a running server takes it up within seconds");

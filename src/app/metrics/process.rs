@@ -1,6 +1,10 @@
 //! What the system says of this process, read from `/proc`; nothing where there is none.
 
-use std::fs;
+use std::{
+    fs,
+    sync::OnceLock,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use super::page::Page;
 use crate::measure;
@@ -8,6 +12,14 @@ use crate::measure;
 /// Ticks a second in which Linux tells times to programs, on every machine this runs on.
 const TICKS: f64 = 100.0;
 const PAGE_BYTES: f64 = 4096.0;
+
+/// When counting began, in seconds since 1970: about when the process did.
+static BEGAN: OnceLock<f64> = OnceLock::new();
+
+/// Notes the time. Where `/proc` shows processes only (systemd's `ProcSubset=pid`), nothing else tells when this one began.
+pub fn begin() {
+    BEGAN.get_or_init(|| SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64()));
+}
 
 /// Adds the process's measures.
 pub fn tell(page: &mut Page) {
@@ -17,7 +29,8 @@ pub fn tell(page: &mut Page) {
         page.one(measure::PROCESS_THREADS, process.threads);
         page.one(measure::PROCESS_VIRTUAL, process.virtual_bytes);
         page.one(measure::PROCESS_MEMORY, resident(&read("/proc/self/status")).unwrap_or(process.resident_bytes));
-        page.one(measure::PROCESS_START, booted(&read("/proc/stat")).map(|booted| booted + process.started));
+        let started = booted(&read("/proc/stat")).map(|booted| booted + process.started);
+        page.one(measure::PROCESS_START, started.or_else(|| BEGAN.get().copied()));
     }
     let open = fs::read_dir("/proc/self/fd").map(|files| files.count().saturating_sub(1) as f64);
     page.one(measure::PROCESS_FDS, open.ok());
