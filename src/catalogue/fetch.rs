@@ -184,6 +184,10 @@ impl Fetcher {
         }
         let Answer { response, host, linked } = self.hub.get(&file.source, &known.headers(have)).await?;
         let status = response.status();
+        if status == StatusCode::OK && is_page(response.headers()) {
+            // A network that wants a log-in first answers for everybody; what has come is not its to take.
+            return Err(Ended::Again(odd(&host, "it sends a web page instead of the file"), None));
+        }
         let (from, told) = match status {
             StatusCode::PARTIAL_CONTENT => match content_range(response.headers()) {
                 Some((from, total)) if from == have => (have, total),
@@ -377,6 +381,12 @@ pub(super) fn disk(path: &Path, error: &io::Error) -> Trouble {
 
 fn length(path: &Path) -> u64 {
     fs::metadata(path).map_or(0, |file| file.len())
+}
+
+fn is_page(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().get(..9).is_some_and(|kind| kind.eq_ignore_ascii_case(b"text/html")))
 }
 
 fn odd(host: &str, reason: &str) -> Trouble {

@@ -201,13 +201,14 @@ fn dependabot_looks_where_there_is_something() {
                 "npm" => "package.json",
                 "pip" => "requirements.txt",
                 "docker" => "Dockerfile",
+                "docker-compose" => "docker-compose.yml",
                 _ => ".github/workflows",
             };
             let path = root().join(folder.trim_start_matches('/')).join(file);
             assert!(path.exists(), "{kind}: {}", path.display());
         }
     }
-    assert_eq!(kinds, BTreeSet::from(["cargo", "docker", "github-actions", "npm", "pip"]));
+    assert_eq!(kinds, BTreeSet::from(["cargo", "docker", "docker-compose", "github-actions", "npm", "pip"]));
 }
 
 #[test]

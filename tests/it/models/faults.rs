@@ -89,6 +89,23 @@ async fn what_always_breaks_ends_and_the_next_pull_goes_on_there() {
 }
 
 #[tokio::test]
+async fn a_page_that_wants_a_log_in_takes_nothing_of_what_has_come() {
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    let entry = || model(published(&content()));
+    let page = || Reply { body: b"<html>Welcome to our network</html>".to_vec(), ..Reply::status(200) };
+    let portal = Hub::start(move |asked, n| match n {
+        0 => honest(asked, &content(), ETAG).cut(100_000),
+        _ => page().header("content-type", "text/html; charset=utf-8"),
+    })
+    .await;
+    let ended = pulled(&library(folder.path(), &portal, entry()), "small").await;
+    assert_eq!(ended.state, DownloadState::Failed, "{ended:?}");
+    let good = Hub::start(|asked, _| honest(asked, &content(), ETAG)).await;
+    let done = pulled(&library(folder.path(), &good, entry()), "small").await;
+    assert_eq!((done.state, good.served()), (DownloadState::Done, 200_000));
+}
+
+#[tokio::test]
 async fn a_hub_that_lies_about_the_length_is_not_believed() {
     let folder = tempfile::tempdir().expect("a scratch folder");
     // Too short: what comes is not the file.
