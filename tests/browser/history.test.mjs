@@ -211,7 +211,7 @@ onPage('a key is shown once, copied, and taken away', '/app/keys/', async ({ pag
 onPage('administrators see the server, and change what people may', '/app/admin/', async ({ page, api, shows }) => {
   await shows('#health', /well[\s\S]*1 of 64[\s\S]*sqlite · 0\.7 ms/);
   await shows('#engines', /Hears that you speak\s+cascade\s+Writes down what you say\s+whisper: nano-en/);
-  await shows('#models', /ggml-base\.en\.bin[\s\S]*148 MB[\s\S]*in use/);
+  await shows('#models', /base\.en[\s\S]*148 MB[\s\S]*in use/);
   await shows('#live', /anna@example\.org[\s\S]*conversation[\s\S]*connected/);
   await page.fill('#invite-email', 'dora@example.org');
   await page.selectOption('#invite-language', 'ru');
