@@ -94,7 +94,7 @@ async function tryStart({ port, env, data, authority }, folder) {
 }
 
 /**
- * What the server answers, 0 for nothing. By hand, since `fetch` trusts no authority of a test's own.
+ * What the server answers, 0 for nothing. By hand, since `fetch` takes no authority of a test's own.
  * @param {URL} url
  * @param {string} [authority]
  * @returns {Promise<number>}
@@ -107,7 +107,9 @@ function status(url, authority) {
       resolve(answer.statusCode ?? 0);
     };
     const timeout = ANSWER_MS;
-    const request = authority ? https.get(url, { ca: readFileSync(authority), timeout }, heard) : http.get(url, { timeout }, heard);
+    // Without one, the process trusts what NODE_EXTRA_CA_CERTS names.
+    const ca = authority && readFileSync(authority);
+    const request = url.protocol === 'https:' ? https.get(url, { ca, timeout }, heard) : http.get(url, { timeout }, heard);
     request.on('timeout', () => request.destroy());
     request.on('error', () => resolve(0));
   });
