@@ -63,6 +63,11 @@ impl Process {
         assert!(sent.success(), "kill -{name}");
     }
 
+    /// As `kill -9` ends it.
+    pub async fn kill(mut self) {
+        self.child.kill().await.expect("it runs");
+    }
+
     /// Waits until it has ended.
     pub async fn ended(mut self) -> ExitStatus {
         tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it ends in time").expect("it ran")

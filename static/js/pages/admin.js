@@ -5,7 +5,7 @@ import { ErrorHandler } from '../error-handler.js';
 import { bytes, day, language, moment, number, t } from '../i18n.js';
 import { LoadingIndicator } from '../loading-indicators.js';
 import { confirm } from '../views/dialogs.js';
-import { find, make } from '../views/dom.js';
+import { button, find, make } from '../views/dom.js';
 import { engineEntries } from '../views/engines.js';
 import { check, debounced } from '../views/forms.js';
 
@@ -212,20 +212,6 @@ invite.onsubmit = async (event) => {
   invite.reset();
   done.textContent = t('admin.invited', { email });
 };
-
-/**
- * @param {string} label
- * @param {string} tone
- * @param {string} name in full, for those who do not see the row
- * @param {() => void} act
- */
-function button(label, tone, name, act) {
-  const element = make('button', `button ${tone}`.trim(), label);
-  element.type = 'button';
-  element.setAttribute('aria-label', name);
-  element.onclick = act;
-  return element;
-}
 
 find('invite-language', HTMLSelectElement).value = language;
 search.oninput = debounced(() => void users(true), 250);

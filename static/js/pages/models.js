@@ -5,7 +5,7 @@ import { ErrorHandler } from '../error-handler.js';
 import { bytes, languageName, number, t } from '../i18n.js';
 import { LoadingIndicator } from '../loading-indicators.js';
 import { agree, confirm } from '../views/dialogs.js';
-import { find, make } from '../views/dom.js';
+import { button, find, make } from '../views/dom.js';
 import { check } from '../views/forms.js';
 
 /**
@@ -221,20 +221,6 @@ const bare = (name) => name.replace(/^ollama:/, '');
 function option(value, text) {
   const element = make('option', '', text);
   element.value = value;
-  return element;
-}
-
-/**
- * @param {string} label
- * @param {string} tone
- * @param {string} name in full, for those who do not see the row
- * @param {() => void} act
- */
-function button(label, tone, name, act) {
-  const element = make('button', `button ${tone}`.trim(), label);
-  element.type = 'button';
-  element.setAttribute('aria-label', name);
-  element.onclick = act;
   return element;
 }
 

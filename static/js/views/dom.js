@@ -26,3 +26,18 @@ export function make(tag, className, ...children) {
   element.append(...children);
   return element;
 }
+
+/**
+ * A button of a row.
+ * @param {string} label
+ * @param {string} tone
+ * @param {string} name in full, for those who do not see the row
+ * @param {() => void} act
+ */
+export function button(label, tone, name, act) {
+  const element = make('button', `button ${tone}`.trim(), label);
+  element.type = 'button';
+  element.setAttribute('aria-label', name);
+  element.onclick = act;
+  return element;
+}

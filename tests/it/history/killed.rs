@@ -1,55 +1,15 @@
 //! A server that is killed at any moment: whatever its client saw completed is there afterwards, once.
 
-use std::{collections::HashMap, net::SocketAddr, path::Path, process::Stdio, time::Duration};
+use std::{collections::HashMap, net::SocketAddr, time::Duration};
 
 use serde_json::{Value, json};
-use tokio::{
-    io::{AsyncBufReadExt, BufReader},
-    process::{Child, Command},
-};
 
 use super::api::Api;
 use crate::{
-    harness::{Client, PATIENCE, Received, recording},
+    harness::{Client, Received, recording},
     postgres::postgres,
+    process::Process,
 };
-
-/// The real program, in a process of its own.
-struct Process {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Process {
-    async fn start(data: &Path, flags: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_aigolos"))
-            .args(["--bind", "127.0.0.1:0", "--asr-model-name", "nano", "--tts-engine", "espeak"])
-            .args(["--llm-backend", "builtin", "--log-level", "warn", "--log-format", "text", "--data-dir"])
-            .arg(data)
-            .args(flags)
-            .current_dir(data)
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .expect("the program starts");
-        let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
-        let listening = async {
-            while let Some(line) = lines.next_line().await.expect("text") {
-                if let Some((_, address)) = line.split_once("open http://") {
-                    return address.trim().parse().expect("an address");
-                }
-            }
-            panic!("it ended before it listened");
-        };
-        let address = tokio::time::timeout(PATIENCE, listening).await.expect("it listens in time");
-        Self { child, address }
-    }
-
-    /// As `kill -9` ends it.
-    async fn kill(mut self) {
-        self.child.kill().await.expect("it runs");
-    }
-}
 
 /// What a client saw completed: by session and turn.
 type Seen = HashMap<(String, u64), Value>;
@@ -151,7 +111,7 @@ async fn survives(flags: &[&str]) {
     let (mut conversation, mut asked) = (Value::Null, Seen::new());
     let mut dictations = Vec::new();
     for round in 0..4 {
-        let server = Process::start(folder.path(), flags).await;
+        let server = Process::start(folder.path(), flags, &[]).await;
         let start = json!({"type": "session.start", "speak": false, "conversation_id": conversation});
         let asker = begun(server.address, start).await;
         let start = json!({"type": "session.start", "mode": "transcribe", "turn_detection": {"type": "manual"}});
@@ -169,7 +129,7 @@ async fn survives(flags: &[&str]) {
         dictations.push(dictating.await.expect("no panic"));
     }
     assert!(!asked.is_empty(), "nothing was seen: the test shows nothing");
-    let server = Process::start(folder.path(), flags).await;
+    let server = Process::start(folder.path(), flags, &[]).await;
     let api = Api::at(format!("http://{}", server.address));
     holds(&api, &conversation, &asked).await;
     for (conversation, seen) in &dictations {
