@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     audio::{RateConverter, SampleRate},
-    engine::{ChatDelta, ChatRequest, EngineError, Engines, SpeakRequest, StopCause},
+    engine::{ChatDelta, ChatRequest, EngineError, Engines, SpeakRequest, StopCause, speech::spoken_language},
     model::{TRACE_PART, within},
 };
 
@@ -120,7 +120,8 @@ async fn write(
     }
     let began = Instant::now();
     let mut stream = within(span.clone()).in_scope(|| engines.chat.reply(job.request.clone()));
-    let mut splitter = Splitter::new(job.language.as_deref());
+    let language = spoken_language(engines.speech.as_ref(), job.voice.as_deref(), job.language.as_deref());
+    let mut splitter = Splitter::new(language.as_deref());
     let (mut first_token, mut first_sentence) = (true, true);
     let (mut calling, mut stopped) = (false, None);
     while let Some(delta) = stream.recv().await {
