@@ -24,8 +24,8 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m quality", description="What aigolos makes of real recordings, door by door, beside other programs.")
     add = parser.add_argument
     add("--binary", type=Path, default=ROOT / "target/release/aigolos")
-    add("--model", default=str(ROOT / ".cache/models/ggml-tiny.en-q5_1.bin"), help="a ggml file, or a name such as base.en with --models")
-    add("--models", type=Path, help="a models folder, for names, and for voices in its piper/")
+    add("--model", default="tiny.en-q5_1", help="a ggml file, or a name such as base.en of a models folder")
+    add("--models", type=Path, help="the models folder, with voices in its piper/ (default: .cache/models, then models/local)")
     add("--folder", type=Path, default=ROOT / "tests/recordings/real", help="recordings and truth.tsv")
     add("--lang", default="en", help="languages of truth.tsv, by commas; all: any")
     add("--no-language", action="store_true", help="clients do not say which language is spoken")
@@ -49,15 +49,24 @@ def arguments() -> argparse.Namespace:
     add("--save", action="store_true", help="raw results and the tables below quality/runs/")
     add("--markdown", type=Path, help="write the tables to this file too")
     add("--quiet", action="store_true")
-    return parser.parse_args()
+    args = parser.parse_args()
+    args.model = model_file(args)
+    return args
+
+
+def model_file(args: argparse.Namespace) -> Path:
+    """The file of the model that was asked for, by path or by name."""
+    folders = [args.models] if args.models else [ROOT / ".cache/models", ROOT / "models/local"]
+    places = [Path(args.model), *(folder / f"ggml-{args.model}.bin" for folder in folders)]
+    found = next((place for place in places if place.is_file()), None)
+    if not found:
+        raise SystemExit(f"error: there is no model {args.model}\nhint: `make real-models` fetches some, MODEL=... names another file")
+    return found.resolve()
 
 
 def settings_of(args: argparse.Namespace) -> dict[str, str]:
     """What the server is started with besides its folders."""
-    model = Path(args.model)
-    if not model.is_file() and not args.models:
-        raise SystemExit(f"error: there is no model {args.model}\nhint: `make real-models` fetches one, MODEL=... names another")
-    settings = {"ASR_MODEL_NAME": str(model.resolve()) if model.is_file() else args.model}
+    settings = {"ASR_MODEL_NAME": str(args.model)}
     if args.models:
         settings["MODELS_DIR"] = str(args.models.resolve())
     library = ROOT / "lib/libonnxruntime.so"
@@ -122,9 +131,7 @@ def with_peers(args: argparse.Namespace) -> list:
     """The programs beside which it is put; each is loaded when it is its turn."""
     if not args.peers:
         return []
-    found = []
-    if Path(args.model).is_file():
-        found.append(lambda: peers.WhisperCpp(Path(args.model), args.threads))
+    found = [lambda: peers.WhisperCpp(args.model, args.threads)]
     if args.ct2:
         found.append(lambda: peers.FasterWhisper(args.ct2, args.threads, args.beam))
     return found
@@ -152,7 +159,7 @@ def utterances(args: argparse.Namespace, machine: report.Machine, teller: Teller
     seconds = sum(part.seconds for part in parts)
     lines = [
         machine.line(),
-        f"{report.version_of(args.binary.resolve())}, model {Path(args.model).name}, {len(parts)} recordings of {seconds:.0f} s ({args.lang}) from {args.folder.name}, "
+        f"{report.version_of(args)}, model {args.model.name}, {len(parts)} recordings of {seconds:.0f} s ({args.lang}) from {args.folder.name}, "
         f"clients at once: {args.clients}" + (", language not said" if args.no_language else "") + (f", {', '.join(args.set)}" if args.set else ""),
     ]
     if wanted:
@@ -183,7 +190,7 @@ def joined(args: argparse.Namespace, machine: report.Machine) -> tuple[list[long
             results.append(long.by_peer(make(), recording, tell))
     for result in results:
         long.judge(result, said, language)
-    head = f"{machine.line()}\n{report.version_of(args.binary.resolve())}, model {Path(args.model).name}, one recording of {recording.seconds:.0f} s: {len(said)} utterances ({language}) from {args.folder.name}, pauses of 0.4 to 1.3 s, seed {args.seed}"
+    head = f"{machine.line()}\n{report.version_of(args)}, model {args.model.name}, one recording of {recording.seconds:.0f} s: {len(said)} utterances ({language}) from {args.folder.name}, pauses of 0.4 to 1.3 s, seed {args.seed}"
     if args.set:
         head += f", {', '.join(args.set)}"
     text = f"{head}\n\n{long.rows(results)}"
@@ -196,9 +203,8 @@ def conversed(args: argparse.Namespace, machine: report.Machine, teller: Teller)
     """Questions that are answered aloud."""
     languages = [] if args.lang == "all" else args.lang.split(",")
     parts = recordings.load(args.folder, languages, args.limit, args.only)
-    settings = {**settings_of(args)}
-    if args.models and "TTS_ENGINE" not in settings:
-        settings["TTS_ENGINE"] = "auto"
+    args.models = args.models or ROOT / ".cache/models"
+    settings = {"TTS_ENGINE": "auto", **settings_of(args)}
     name = "built-in assistant"
     if args.chat:
         settings |= {"LLM_BACKEND": "openai", "LLM_BASE_URL": args.chat, "LLM_MODEL_NAME": args.chat_model or "default"}
@@ -211,7 +217,7 @@ def conversed(args: argparse.Namespace, machine: report.Machine, teller: Teller)
         outcomes = asyncio.run(converse.run(server, parts, tell, args.clients, teller))
     lines = [
         machine.line(),
-        f"{report.version_of(args.binary.resolve())}, model {Path(args.model).name}, voice {voice.get('engine')} {voice.get('model')}, {len(parts)} recordings ({args.lang}) from {args.folder.name}, "
+        f"{report.version_of(args)}, model {args.model.name}, voice {voice.get('engine')} {voice.get('model')}, {len(parts)} recordings ({args.lang}) from {args.folder.name}, "
         f"clients at once: {args.clients}",
     ]
     text = "\n".join(lines) + "\n\n" + converse.rows(name, outcomes)
@@ -228,7 +234,7 @@ def keep_events(doors: list[Door], path: Path) -> None:
 
 def main() -> None:
     args = arguments()
-    if not args.binary.is_file():
+    if args.doors != "none" and not args.binary.is_file():
         raise SystemExit(f"error: there is no {args.binary}\nhint: `cargo build --release` makes it, --binary names another")
     machine = report.Machine()
     teller = Teller(args.quiet)
@@ -250,7 +256,7 @@ def main() -> None:
         args.markdown.write_text(text + "\n", encoding="utf-8")
     if args.save:
         folder = ROOT / "quality/runs" / machine.slug
-        name = f"{kind}-{Path(args.model).stem}-{args.lang.replace(',', '-')}-{args.clients}"
+        name = f"{kind}-{args.model.stem}-{args.lang.replace(',', '-')}-{args.clients}"
         folder.mkdir(parents=True, exist_ok=True)
         if doors:
             report.save(doors, folder / f"{name}.tsv")

@@ -33,9 +33,13 @@ class Machine:
         return f"{self.date}-{re.sub('[^a-z0-9]+', '-', self.processor.lower()).strip('-')}-{self.cores}"
 
 
-def version_of(binary: Path) -> str:
-    told = subprocess.run([binary, "--version"], capture_output=True, text=True, timeout=60, check=False)
-    return told.stdout.strip() or "aigolos"
+def version_of(args) -> str:
+    """The program's own version, and the commit of the checkout where it lies, if it lies in one."""
+    if args.doors == "none":
+        return "other programs only"
+    told = subprocess.run([args.binary, "--version"], capture_output=True, text=True, timeout=60, check=False).stdout.strip()
+    commit = subprocess.run(["git", "-C", args.binary.parent, "describe", "--always", "--dirty"], capture_output=True, text=True, timeout=60, check=False).stdout.strip()
+    return f"{told or 'aigolos'}{f' ({commit})' if commit else ''}"
 
 
 def number(value: float | None, digits: int = 2) -> str:
