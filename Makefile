@@ -4,6 +4,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 TARGET := $(or $(CARGO_TARGET_DIR),target)
+# Where the tests with real models find them; `make real-models` puts them there.
+export TEST_MODELS ?= $(CURDIR)/.cache/models
 
 .PHONY: run test test-rust test-browser test-clients test-quality quality monitoring-check bench lint fmt deps dev-cert dist image image-check compose-check clean help
 .DEFAULT_GOAL := help
