@@ -28,7 +28,11 @@ pub const MULTILINGUAL: &str = "ggml-base-q5_1.bin";
 pub fn model(file: &str) -> PathBuf {
     let usual = Path::new(env!("CARGO_MANIFEST_DIR")).join(".cache/models");
     let path = std::env::var_os("TEST_MODELS").map_or(usual, PathBuf::from).join(file);
-    assert!(path.is_file(), "there is no {}\nhint: run `make real-models` first, or let TEST_MODELS name its folder", path.display());
+    assert!(
+        path.is_file(),
+        "there is no {}\nhint: run `make real-models` first, or let TEST_MODELS name its folder",
+        path.display()
+    );
     path
 }
 

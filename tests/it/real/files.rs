@@ -43,7 +43,8 @@ async fn every_english_recording_is_written_down_by_openais_request() {
 async fn recordings_are_written_down_as_jobs() {
     let (server, _folder) = server(ENGLISH, &[]).await;
     let mut tally = Tally::default();
-    for spoken in spoken::named(&["ohf_cancel_timer", "harvard_spk2_snt5", "libri_61_70968_0000", "quiet_fleurs_en_04"]) {
+    for spoken in spoken::named(&["ohf_cancel_timer", "harvard_spk2_snt5", "libri_61_70968_0000", "quiet_fleurs_en_04"])
+    {
         let (status, made) = transcribe(&server, "", "spoken.flac", &spoken.file, &[("language", "en")]).await;
         assert_eq!(status, 202, "{made}");
         let mut events = Events::of_job(&server, &id_of(&made), None).await;
@@ -84,7 +85,9 @@ async fn the_command_prints_what_was_said() {
 async fn nothing_is_lost_or_doubled_where_utterances_meet_in_a_long_recording() {
     let (server, _folder) = server(ENGLISH, &[]).await;
     let (mut samples, mut said) = (vec![], String::new());
-    for (number, spoken) in spoken::short().into_iter().chain(spoken::named(&["librivox_austen_0890", "fleurs_en_01"])).enumerate() {
+    for (number, spoken) in
+        spoken::short().into_iter().chain(spoken::named(&["librivox_austen_0890", "fleurs_en_01"])).enumerate()
+    {
         samples.extend(&spoken.samples);
         samples.extend(vec![0; 6_400 + 2_000 * (number % 7)]);
         said = format!("{said} {}", spoken.text);

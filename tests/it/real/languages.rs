@@ -12,7 +12,8 @@ use crate::{
 };
 
 async fn hear(server: &TestServer, name: &str, file: &[u8]) -> (String, String) {
-    let parts = [Part::Text("model", "whisper-1"), Part::Text("response_format", "verbose_json"), Part::File(name, file)];
+    let parts =
+        [Part::Text("model", "whisper-1"), Part::Text("response_format", "verbose_json"), Part::File(name, file)];
     let (status, answer) = transcribed(server, &parts).await;
     assert_eq!(status, 200, "{name}: {answer}");
     let field = |field: &str| answer[field].as_str().unwrap_or_else(|| panic!("{field}: {answer}")).to_owned();
@@ -23,8 +24,12 @@ async fn hear(server: &TestServer, name: &str, file: &[u8]) -> (String, String) 
 async fn german_spanish_french_and_portuguese_are_known_and_written_down() {
     let (server, _folder) = server(MULTILINGUAL, &[]).await;
     let mut tally = Tally::default();
-    let cases =
-        [("fleurs_de_05", "german"), ("fleurs_es_06", "spanish"), ("fleurs_fr_05", "french"), ("fleurs_pt_02", "portuguese")];
+    let cases = [
+        ("fleurs_de_05", "german"),
+        ("fleurs_es_06", "spanish"),
+        ("fleurs_fr_05", "french"),
+        ("fleurs_pt_02", "portuguese"),
+    ];
     for (name, language) in cases {
         let spoken = spoken::named(&[name])[0];
         let (known, text) = hear(&server, name, &spoken.file).await;

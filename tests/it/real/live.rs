@@ -78,7 +78,8 @@ async fn people_are_written_down_while_they_speak() {
 
 async fn realtime(server: &TestServer, spoken: &Spoken) -> String {
     const ITEM: &str = "conversation.item.input_audio_transcription";
-    let input = json!({"transcription": {"model": "whisper-1", "language": "en"}, "turn_detection": {"type": "server_vad"}});
+    let input =
+        json!({"transcription": {"model": "whisper-1", "language": "en"}, "turn_detection": {"type": "server_vad"}});
     let session = json!({"type": "transcription", "audio": {"input": input}});
     let mut client = Realtime::session_at(server, "/v1/realtime?intent=transcription", session).await;
     let samples = Pcm::new(SampleRate::HZ_16000, spoken.with_silence());

@@ -40,8 +40,13 @@ fn all() -> &'static BTreeMap<String, Spoken> {
             let bytes = std::fs::read(folder().join(line[file])).expect("a recording of the table");
             let name = line[file].trim_end_matches(".flac").to_owned();
             let samples = sound_in(&bytes).samples().to_vec();
-            let spoken =
-                Spoken { name: name.clone(), text: line[text].into(), language: line[language].into(), file: bytes, samples };
+            let spoken = Spoken {
+                name: name.clone(),
+                text: line[text].into(),
+                language: line[language].into(),
+                file: bytes,
+                samples,
+            };
             (name, spoken)
         };
         lines.map(read).collect()

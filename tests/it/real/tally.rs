@@ -2,20 +2,60 @@
 
 use super::spoken::Spoken;
 
-const NUMBERS: [&str; 13] = [
-    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+const NUMBERS: [&str; 20] = [
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
 ];
+const TENS: [&str; 8] = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
 
-/// A text as words: small letters, no punctuation, small numbers spelled out.
-pub fn words(text: &str) -> Vec<String> {
-    let plain: String =
-        text.to_lowercase().replace('’', "'").chars().map(|c| if c.is_alphanumeric() || c == '\'' { c } else { ' ' }).collect();
-    let spelled = |word: &str| match (word, word.parse::<usize>()) {
-        (_, Ok(number)) if number < NUMBERS.len() => NUMBERS[number].to_owned(),
-        ("em", _) => "them".to_owned(),
-        _ => word.to_owned(),
+/// A number in words, years in their two halves; other large ones stay as they are.
+fn spelled(number: usize) -> Option<String> {
+    let two = |number: usize| match (number / 10, number % 10) {
+        (0 | 1, _) => NUMBERS[number].to_owned(),
+        (tens, 0) => TENS[tens - 2].to_owned(),
+        (tens, ones) => format!("{} {}", TENS[tens - 2], NUMBERS[ones]),
     };
-    plain.split_whitespace().map(|word| word.trim_matches('\'')).filter(|word| !word.is_empty()).map(spelled).collect()
+    match number {
+        0..100 => Some(two(number)),
+        1_100..2_000 if number % 100 >= 10 => Some(format!("{} {}", two(number / 100), two(number % 100))),
+        _ => None,
+    }
+}
+
+/// A text as words: small letters, no punctuation, numbers spelled out.
+pub fn words(text: &str) -> Vec<String> {
+    let plain: String = text
+        .to_lowercase()
+        .replace('’', "'")
+        .chars()
+        .map(|c| if c.is_alphanumeric() || c == '\'' { c } else { ' ' })
+        .collect();
+    let plain = plain.split_whitespace().map(|word| word.trim_matches('\'')).filter(|word| !word.is_empty());
+    let one_spelling = |word: &str| match word.parse().ok().and_then(spelled) {
+        Some(number) => number,
+        None if word == "em" => "them".to_owned(),
+        None => word.to_owned(),
+    };
+    let spelled: Vec<String> = plain.map(one_spelling).collect();
+    spelled.join(" ").split_whitespace().map(str::to_owned).collect()
 }
 
 /// How many words are wrong, missing or too many.
@@ -84,6 +124,7 @@ impl Tally {
 fn errors_and_doubles_are_counted() {
     let wrong = |truth: &str, heard: &str| errors(&words(truth), &words(heard));
     assert_eq!(wrong("Set a timer for five minutes", "set a timer for 5 minutes."), 0);
+    assert_eq!(wrong("about fourteen fifty-five, forty-two or twenty", "About 1455, 42 or 20"), 0);
     assert_eq!(wrong("lock the front door", "Lock front doors"), 2);
     assert_eq!(wrong("lock the front door", ""), 4);
     assert_eq!(wrong("", "thank you"), 2);
