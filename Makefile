@@ -4,8 +4,10 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 TARGET := $(or $(CARGO_TARGET_DIR),target)
+# Where the tests with real models find them; `make real-models` puts them there.
+export TEST_MODELS ?= $(CURDIR)/.cache/models
 
-.PHONY: run test test-rust test-browser test-clients monitoring-check bench lint fmt deps dev-cert dist image image-check compose-check clean help
+.PHONY: run test test-rust test-browser test-clients test-quality quality monitoring-check bench lint fmt deps dev-cert dist image image-check compose-check clean help
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -18,7 +20,7 @@ run: ## set up, build, serve; prints the address to open
 	@# People read this, whatever it is piped into.
 	@grep -qs '^LOG_FORMAT=' .env || export LOG_FORMAT="$${LOG_FORMAT:-text}"; exec $(TARGET)/release/aigolos serve
 
-test: test-rust test-browser test-clients ## every test, with the real engines, a real browser and other people's clients
+test: test-rust test-browser test-clients test-quality ## every test, with the real engines, a real browser and other people's clients
 
 test-rust:
 	@scripts/deps.sh test
@@ -51,6 +53,19 @@ monitoring-check: ## metrics, alerts and dashboard against a server in conversat
 	@scripts/fetch-onnxruntime.py
 	scripts/monitoring-check.sh
 	cargo test --locked --test it metrics::
+
+test-quality: # the word counts and clocks of `make quality`
+	@scripts/deps.sh test
+	$$(scripts/quality-python.sh) -m unittest discover -s quality -t .
+
+quality: ## what becomes of real recordings, door by door (MODEL, FOLDER, DOORS, LANG, LIMIT, NOISE, PEERS=1, CT2, BINARY, ARGS; see docs/quality.md)
+	@scripts/fetch-onnxruntime.py --optional
+	@$(if $(BINARY),,cargo build --release --locked)
+	@# LANG is in every environment: only the command line's is meant.
+	$$(scripts/quality-python.sh $(if $(PEERS),peers)) -m quality --binary "$(or $(BINARY),$(TARGET)/release/aigolos)" \
+	  $(if $(MODEL),--model "$(MODEL)") $(if $(FOLDER),--folder "$(FOLDER)") $(if $(DOORS),--doors "$(DOORS)") \
+	  $(if $(filter command,$(origin LANG)),--lang "$(LANG)") $(if $(LIMIT),--limit $(LIMIT)) \
+	  --noise "$(or $(NOISE),tests/recordings/real/noise)" $(if $(PEERS),--peers) $(if $(CT2),--ct2 "$(CT2)") $(ARGS)
 
 bench: ## measurements, printed with this machine's name (see docs/benchmarks.md)
 	@scripts/deps.sh test
