@@ -187,7 +187,7 @@ impl Decoder {
             _ => vec![],
         };
         let mut best: Option<Hypothesis> = None;
-        for (index, attempt) in attempts.iter().enumerate() {
+        for attempt in attempts {
             let found = self.attempt(request, *attempt, language, &prompt, samples, running)?;
             let bare = found.bare();
             let doubt = found.evidence(&bare, request.audio.ms()).doubt(&settings.guard);
@@ -198,13 +198,20 @@ impl Decoder {
                 best = Some(found);
                 continue;
             };
-            measure_again(index, before.evidence(&before.bare(), request.audio.ms()).doubt(&settings.guard));
+            let audio_ms = request.audio.ms();
+            let bare_before = before.bare();
+            record_again(before.evidence(&bare_before, audio_ms).doubt(&settings.guard));
             // What two different decodes agree on was said, or is at least all that can be had.
-            if doubt.is_none() || (bare == before.bare() && !found.cut_off) {
+            if doubt.is_none() || (bare == bare_before && !found.cut_off) {
                 return Ok((found, language));
             }
-            best =
-                Some(if found.score(request.audio.ms()) >= before.score(request.audio.ms()) { found } else { before });
+            // Several beams help against loops and silence; what the model is only unsure of stays so.
+            let unsure = doubt == Some(Doubt::LowProbability)
+                && found.mean_log_probability > 2.0 * settings.guard.doubt_log_probability;
+            best = Some(if found.score(audio_ms) >= before.score(audio_ms) { found } else { before });
+            if unsure {
+                break;
+            }
         }
         let best = best.ok_or_else(|| {
             let (given, most) = (request.audio.ms(), facts.longest().as_millis());
@@ -314,11 +321,9 @@ impl Hypothesis {
     }
 }
 
-/// Counts a decode that followed another one, by why that was in doubt.
-fn measure_again(index: usize, doubt: Option<Doubt>) {
-    if index > 0
-        && let Some(doubt) = doubt
-    {
+/// Counts a decode that followed one in doubt.
+fn record_again(doubt: Option<Doubt>) {
+    if let Some(doubt) = doubt {
         metrics::counter!(measure::RECOGNITION_AGAIN, "doubt" => doubt.name()).increment(1);
     }
 }
