@@ -95,12 +95,15 @@ async def native(server: Server, recording: Recording, tell: bool, outcome: Outc
                 break
             if event["type"] == "error":
                 raise OSError(f"{event['code']}: {event['message']}")
+        stopped = 0
 
         async def read() -> None:
+            nonlocal stopped
             async for message in socket:
                 at = time.monotonic()
                 event = json.loads(message)
                 outcome.events.append({"t": at - clock.began, **event})
+                stopped += event["type"] == "speech.stopped"
                 if event["type"] == "transcript.partial":
                     texts.partial(event["turn"], event["stable"])
                 elif event["type"] == "transcript.final":
@@ -113,6 +116,10 @@ async def native(server: Server, recording: Recording, tell: bool, outcome: Outc
         reading = asyncio.create_task(read())
         try:
             await clock.send(socket.send)
+            # A client that goes waits for its text 15 s at most; people stay until they have read it.
+            until = time.monotonic() + PATIENCE
+            while len(texts.finals) < stopped and time.monotonic() < until and not reading.done():
+                await asyncio.sleep(0.01)
             await socket.send(json.dumps({"type": "session.end"}))
             await asyncio.wait_for(reading, PATIENCE)
         finally:

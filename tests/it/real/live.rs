@@ -55,6 +55,10 @@ async fn native(server: &TestServer, spoken: &Spoken) -> String {
             received = client.next() => assert!(!matches!(received, Received::Closed(_)), "closed: {:#?}", client.events()),
         }
     }
+    // Who ends the session waits for the rest for 15 s at most; on a busy machine that may be too short.
+    while client.of_kind("transcript.final").len() < client.of_kind("speech.stopped").len() {
+        assert!(!matches!(client.next().await, Received::Closed(_)), "closed: {:#?}", client.events());
+    }
     client.send(json!({"type": "session.end"})).await;
     client.closed().await;
     for last in client.of_kind("transcript.final") {
