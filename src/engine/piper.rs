@@ -109,6 +109,14 @@ impl Piper {
         &self.runtime
     }
 
+    /// The version of ONNX Runtime that voices would run on: of the library named, else of the first that is found.
+    ///
+    /// # Errors
+    /// [`EngineError::ModelMissing`] if there is none that fits.
+    pub fn runtime_found(library: Option<&Path>) -> Result<String, EngineError> {
+        runtime::open(library)
+    }
+
     /// Whether the voice the settings name is in their folder; true if they name none.
     pub(super) fn knows_default(settings: &PiperSettings) -> bool {
         settings.voice.as_deref().is_none_or(|voice| Self::has_files(&settings.folder, voice))

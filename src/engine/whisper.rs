@@ -213,8 +213,8 @@ fn info(model: &WhisperModel, facts: &Facts) -> EngineInfo {
             BUNDLED_NAME.into(),
             true,
             Some(
-                "this demo model knows 380 English words; for a real one run `aigolos models pull base.en`, then \
-                 `aigolos models use base.en`, or do both on the page of models"
+                "this stand-in knows 380 English words; `aigolos models setup` fetches a real model, and so does the \
+                 page of models"
                     .into(),
             ),
         ),
