@@ -113,7 +113,8 @@ pub fn language(text: &str, named: Option<&str>) -> Option<String> {
 }
 
 /// The language that a text in this script is taken for where its own has no voice.
-pub(super) fn usual(language: &str) -> Option<&'static str> {
+#[must_use]
+pub fn usual(language: &str) -> Option<&'static str> {
     let written = |script: &&Script| script.usual != language && script.written.contains(&language);
     SCRIPTS.iter().find(written).map(|script| script.usual)
 }

@@ -199,7 +199,7 @@ fn word(place: Place, british: bool) -> Option<(usize, String)> {
     // `v1.2`, `B12`, `MP3`, `GPT-4`, `COVID-19`.
     let hyphen = usize::from(after.starts_with('-') && word.chars().all(char::is_uppercase));
     let digits = place::digits(after.get(hyphen..)?);
-    if digits.is_empty() || word.chars().any(|c| !c.is_ascii()) {
+    if digits.is_empty() || !word.is_ascii() {
         return None;
     }
     let here = Place { at: place.at + end + hyphen, ..place };
@@ -233,7 +233,7 @@ fn numeral(place: Place, word: &str, value: u64) -> Option<(usize, String)> {
         return Some((word.len(), format!("the {}", ordinal(value))));
     }
     let numbered = NUMBERED.contains(&previous.to_lowercase().as_str()) && place.at > before.len();
-    (numbered && !(value == 1 && !place.ends_after(1))).then(|| (word.len(), numbers::words(value)))
+    (numbered && (value != 1 || place.ends_after(1))).then(|| (word.len(), numbers::words(value)))
 }
 
 fn abbreviation(place: Place) -> Option<(usize, String)> {

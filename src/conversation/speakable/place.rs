@@ -191,8 +191,7 @@ pub(super) fn date(text: &str, month_first: bool) -> Option<(u64, u64, u64, usiz
     let value = |text: &str| text.parse::<u64>().ok();
     let (a, b, c) = (value(first)?, value(second)?, value(third)?);
     let (day, month, year) = match (first.len(), second.len(), third.len(), mark) {
-        (4, 2, 2, '-') => (c, b, a),
-        (4, 1 | 2, 1 | 2, '/') => (c, b, a),
+        (4, 2, 2, '-') | (4, 1 | 2, 1 | 2, '/') => (c, b, a),
         (1 | 2, 1 | 2, 4, '/') if b > 12 || (month_first && a <= 12) => (b, a, c),
         (1 | 2, 1 | 2, 4, _) => (a, b, c),
         _ => return None,
@@ -267,7 +266,7 @@ pub(super) fn dotted_name(text: &str) -> Option<usize> {
     }
     let last = name.rsplit(['.', '@']).next().unwrap_or_default();
     let word = |part: &str| part.contains(char::is_alphabetic);
-    if !last.chars().all(|c| c.is_alphanumeric()) || !word(last) {
+    if !last.chars().all(char::is_alphanumeric) || !word(last) {
         return None;
     }
     // `end.Next` is a slip, `U.S.` and `т.е.` are abbreviations, `3.5kg` a number.

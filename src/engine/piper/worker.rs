@@ -293,7 +293,7 @@ fn load(voice: &Voice, threads: usize) -> Result<Loaded, EngineError> {
 }
 
 /// A sentence of usual length, as phonemes. The first of its length makes the runtime fetch memory, which it keeps.
-const USUAL: &str = "ðə wˈɛðɚ tədˈeɪ ɪz sˈʌni wɪð ɐ lˈaɪt bɹˈiːz, ænd ðə tˈɛmpɹətʃɚ wɪl ɹˈiːtʃ twˈɛntifˈaɪv dᵻɡɹˈiːz.";
+const USUAL: &str = "ðə wˈɛðɚ tədˈeɪ ɪz sˈʌni wɪð ɐ lˈaɪt bɹˈiːz.";
 
 /// Lets the voice say something to nobody, so that the first reply does not wait for what happens only once.
 fn warmed(mut loaded: Loaded, voice: &Voice) -> Result<Loaded, EngineError> {

@@ -19,7 +19,7 @@ use super::work::Work;
 use crate::{
     audio::{Flac, Mp3, OggOpus, OpusSettings, Pcm, SampleRate, Steady, wav_stream_head, write_wav},
     conversation::sentence::Splitter,
-    engine::{EngineError, SpeakRequest, Synthesizer, speech::spoken_language},
+    engine::{EngineError, SpeakRequest, Synthesizer, script, speech::spoken_language},
     model::{TRACE_PART, within},
 };
 
@@ -84,7 +84,13 @@ pub fn sentences(
     language: Option<&str>,
     speed: f32,
 ) -> Vec<SpeakRequest> {
-    let spoken = spoken_language(speech, voice, language);
+    // A sentence of Ukrainian may have none of the letters that Russian lacks; the whole text has.
+    let whole = script::language(text, language).filter(|found| script::usual(found).is_some());
+    let of = |sentence: &str| match (&whole, script::language(sentence, None)) {
+        (Some(whole), Some(own)) if script::usual(whole) == Some(own.as_str()) => Some(whole.clone()),
+        _ => language.map(str::to_owned),
+    };
+    let spoken = whole.clone().or_else(|| spoken_language(speech, voice, language));
     let mut splitter = Splitter::new(spoken.as_deref());
     let mut sentences = splitter.push(text);
     sentences.extend(splitter.finish());
@@ -92,12 +98,7 @@ pub fn sentences(
         .into_iter()
         .map(|sentence| sentence.spoken)
         .filter(|spoken| !spoken.trim().is_empty())
-        .map(|text| SpeakRequest {
-            text,
-            voice: voice.map(str::to_owned),
-            language: language.map(str::to_owned),
-            speed,
-        })
+        .map(|text| SpeakRequest { language: of(&text), text, voice: voice.map(str::to_owned), speed })
         .collect()
 }
 

@@ -128,9 +128,8 @@ fn of_year(word: &str) -> Option<(Agreement, Case)> {
     Some(match word {
         "год" => (MASCULINE, Case::Nominative),
         "года" => (MASCULINE, Case::Genitive),
-        "году" => (MASCULINE, Case::Prepositional),
+        "году" | "годе" => (MASCULINE, Case::Prepositional),
         "годом" => (MASCULINE, Case::Instrumental),
-        "годе" => (MASCULINE, Case::Prepositional),
         _ => return None,
     })
 }
@@ -211,12 +210,10 @@ pub(super) fn numeral(place: Place, word: &str, value: u64) -> Option<(usize, St
     let century = |case| Some((len, ordinal(value, MASCULINE, case)));
     match next {
         "век" => return century(Case::Nominative),
-        "века" => return century(Case::Genitive),
-        "веке" => return century(Case::Prepositional),
+        "века" | "веков" => return century(Case::Genitive),
+        "веке" | "веках" => return century(Case::Prepositional),
         "веку" => return century(Case::Dative),
         "веком" => return century(Case::Instrumental),
-        "веков" => return century(Case::Genitive),
-        "веках" => return century(Case::Prepositional),
         "мировая" | "степень" => {
             return Some((len, ordinal(value, Agreement::One(Gender::Feminine), Case::Nominative)));
         }

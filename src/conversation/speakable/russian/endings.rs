@@ -8,6 +8,8 @@ use super::{
 
 /// `1-й`, `90-х`: the ending that is written says which form it is.
 pub(super) fn with_ending(place: Place, value: u64, after: &str) -> Option<(usize, String)> {
+    use Case::{Accusative, Dative, Genitive, Instrumental, Nominative, Prepositional};
+    use Gender::{Feminine, Masculine, Neuter};
     let rest = after.strip_prefix(['-', '‑'])?;
     let bytes = after.len() - rest.len();
     let end = rest.find(|c: char| !c.is_alphabetic()).unwrap_or(rest.len());
@@ -16,8 +18,6 @@ pub(super) fn with_ending(place: Place, value: u64, after: &str) -> Option<(usiz
     let noun_ends = |ends: &[&str]| ends.iter().any(|end| noun.ends_with(end));
     let before = place.word_before();
     let one = Agreement::One;
-    use Case::{Accusative, Dative, Genitive, Instrumental, Nominative, Prepositional};
-    use Gender::{Feminine, Masculine, Neuter};
     let (agreement, case) = match ending {
         "й" | "ый" | "ой" | "ий" | "ей" => {
             let oblique =

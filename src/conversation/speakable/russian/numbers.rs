@@ -242,11 +242,11 @@ pub(super) fn ordinal(number: u64, agreement: Agreement, case: Case) -> String {
             };
             (said(number - last), stem)
         }
-        _ if number % 1_000 > 0 => {
+        _ if !number.is_multiple_of(1_000) => {
             let hundreds = number % 1_000 / 100;
             (said(number - hundreds * 100), format!("{}сот", joined(hundreds)))
         }
-        _ if number % 1_000_000 > 0 => {
+        _ if !number.is_multiple_of(1_000_000) => {
             let thousands = number % 1_000_000 / 1_000;
             (said(number - thousands * 1_000), format!("{}тысячн", joined(thousands)))
         }
