@@ -176,7 +176,7 @@ fn what_is_no_whisper_is_refused_with_the_reason() {
     assert!(refused(&whole, r#"{"model":{"vocab":{"a":0}}}"#).contains("no token 1"));
     let mut lacking = Model::default();
     lacking.add("decoder/position_encodings/encodings", &[4, 64], |_| 0.0);
-    assert!(refused(&lacking.bytes("WhisperSpec"), &words).contains("has no"));
+    assert!(refused(&lacking.bytes("WhisperSpec"), &words).contains("which is not there"));
     // A bias where Whisper has none would be lost without a word.
     let mut biased = Model::whole();
     biased.add("decoder/layer_0/attention/linear_1/bias", &[128], |_| 1.0);
