@@ -1,6 +1,6 @@
 //! Brings quiet speech to the level that detectors and recognisers were trained on. Loud sound is left as it is.
 //!
-//! [`Gain`] looks at all of a recording first; [`Follower`] knows only what came so far.
+//! [`normalized`] looks at all of it first; [`Follower`] knows only what came so far.
 
 use super::{Mono16k, VadFrame};
 
@@ -13,40 +13,16 @@ const MOST: f32 = 200.0;
 /// Of the frames, so many may be louder than what counts as the loudest: a click is not the speaker.
 const LOUDEST: f32 = 0.98;
 
-/// How much a recording is to be raised.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Gain(f32);
-
-impl Gain {
-    /// What brings the loudest of `audio` to the target.
-    #[must_use]
-    pub fn of(audio: &Mono16k) -> Self {
-        let mut powers: Vec<f32> = audio.samples().chunks(FRAME).map(power).collect();
-        if powers.is_empty() {
-            return Self(1.0);
-        }
-        let at = (LOUDEST * (powers.len() - 1) as f32) as usize;
-        let (_, loudest, _) = powers.select_nth_unstable_by(at, f32::total_cmp);
-        Self(gain(loudest.sqrt(), MOST))
-    }
-
-    /// This gain for a part of a recording whose whole has the gain `whole`: at most 12 dB more, since a part may hold
-    /// nothing but noise.
-    #[must_use]
-    pub fn within(self, whole: Self) -> Self {
-        Self(self.0.min(whole.0 * 4.0))
-    }
-
-    #[must_use]
-    pub fn raise(self, audio: &Mono16k) -> Mono16k {
-        audio.amplified(self.0)
-    }
-}
-
 /// `audio`, raised if it is quiet.
 #[must_use]
 pub fn normalized(audio: &Mono16k) -> Mono16k {
-    Gain::of(audio).raise(audio)
+    let mut powers: Vec<f32> = audio.samples().chunks(FRAME).map(power).collect();
+    if powers.is_empty() {
+        return Mono16k::default();
+    }
+    let at = (LOUDEST * (powers.len() - 1) as f32) as usize;
+    let (_, loudest, _) = powers.select_nth_unstable_by(at, f32::total_cmp);
+    audio.amplified(gain(loudest.sqrt(), MOST))
 }
 
 /// Raises a stream frame by frame: at once less where it becomes louder, slowly more where it stays quiet.

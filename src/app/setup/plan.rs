@@ -134,7 +134,9 @@ mod tests {
         let folder = tempfile::tempdir().expect("a scratch folder");
         let at = |name: &str| folder.path().join(name);
         fs::create_dir_all(at("piper")).expect("writable");
-        files.iter().for_each(|name| fs::write(at(name), b"x").expect("writable"));
+        for name in files {
+            fs::write(at(name), b"x").expect("writable");
+        }
         let data = at("data").to_str().expect("UTF-8").to_owned();
         let mut given = vec!["aigolos", "--data-dir", &data];
         given.extend(arguments);

@@ -26,9 +26,11 @@ pub fn write(
     go_on: &dyn Fn() -> bool,
 ) -> Result<(), ConvertError> {
     for values in &plan.zero {
-        each(weights, values, go_on, |values| match values.iter().all(|value| *value == 0.0) {
-            true => Ok(()),
-            false => Err(input("the keys of an attention have a bias, which Whisper has not")),
+        each(weights, values, go_on, |values| {
+            if values.iter().all(|value| *value == 0.0) {
+                return Ok(());
+            }
+            Err(input("the keys of an attention have a bias, which Whisper has not"))
         })?;
     }
     let mut out = BufWriter::with_capacity(1 << 20, File::create(path)?);
@@ -86,9 +88,9 @@ fn write_tensor(
     each(weights, values, go_on, |values| {
         bytes.clear();
         if *exact {
-            values.iter().for_each(|value| bytes.extend(value.to_le_bytes()));
+            bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
         } else if form == Form::F16 {
-            values.iter().for_each(|value| bytes.extend(half::from_f32(*value).to_le_bytes()));
+            bytes.extend(values.iter().flat_map(|value| half::from_f32(*value).to_le_bytes()));
         } else {
             // Whole blocks: a piece is as long as many of them, and so is what is left.
             for block in values.as_chunks::<BLOCK>().0 {
@@ -106,9 +108,8 @@ fn each(
     go_on: &dyn Fn() -> bool,
     mut act: impl FnMut(&[f32]) -> Result<(), ConvertError>,
 ) -> Result<(), ConvertError> {
-    let mut act = |values: &[f32]| match go_on() {
-        true => act(values),
-        false => Err(io::Error::from(io::ErrorKind::Interrupted).into()),
+    let mut act = |values: &[f32]| {
+        if go_on() { act(values) } else { Err(io::Error::from(io::ErrorKind::Interrupted).into()) }
     };
     match values {
         Values::Of { array, from, to } => weights.read(array, (*from, *to), act),

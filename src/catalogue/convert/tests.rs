@@ -26,7 +26,7 @@ impl Model {
     fn add(&mut self, name: &str, dimensions: &[u32], value: impl Fn(usize) -> f32) {
         Self::text(&mut self.arrays, name);
         self.arrays.push(dimensions.len() as u8);
-        dimensions.iter().for_each(|dimension| self.arrays.extend(dimension.to_le_bytes()));
+        self.arrays.extend(dimensions.iter().flat_map(|dimension| dimension.to_le_bytes()));
         self.arrays.push(4); // half precision
         let values = dimensions.iter().product::<u32>();
         self.arrays.extend((values * 2).to_le_bytes());

@@ -41,7 +41,7 @@ pub fn members(
         if archive.len() > MOST_MEMBERS {
             return Err(UnpackError::Odd(format!("a wheel has {} files", archive.len())));
         }
-        let names = archive.file_names().map(|name| name.map(|name| name.into_owned()));
+        let names = archive.file_names().map(|name| name.map(std::borrow::Cow::into_owned));
         let mut names = names.collect::<Result<Vec<String>, _>>().map_err(odd)?;
         names.retain(|name| wanted(name.rsplit('/').next().unwrap_or_default()));
         names.sort();

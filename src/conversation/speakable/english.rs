@@ -203,22 +203,19 @@ fn word(place: Place, british: bool) -> Option<(usize, String)> {
         return None;
     }
     let here = Place { at: place.at + end + hyphen, ..place };
-    let (len, said) = match place::dotted(here.rest()) {
-        Some(_) => version(here)?,
-        None => {
-            let number = place::number(here.rest(), false).filter(|number| !number.grouped)?;
-            let said = match number.integer() {
-                Some(value @ 100..10_000) => match value {
-                    100..1_000 if (1..10).contains(&(value % 100)) => {
-                        format!("{} oh {}", numbers::words(value / 100), numbers::words(value % 10))
-                    }
-                    _ => pairs(value),
-                },
-                Some(_) if number.whole.starts_with('0') && number.whole.len() > 1 => spelt(&number.whole),
-                _ => plain(&number),
-            };
-            (number.len, said)
-        }
+    let (len, said) = if place::dotted(here.rest()).is_some() {
+        version(here)?
+    } else {
+        let number = place::number(here.rest(), false).filter(|number| !number.grouped)?;
+        let said = match number.integer() {
+            Some(value @ 100..1_000) if (1..10).contains(&(value % 100)) => {
+                format!("{} oh {}", numbers::words(value / 100), numbers::words(value % 10))
+            }
+            Some(value @ 100..10_000) => pairs(value),
+            Some(_) if number.whole.starts_with('0') && number.whole.len() > 1 => spelt(&number.whole),
+            _ => plain(&number),
+        };
+        (number.len, said)
     };
     let name = if matches!(word, "v" | "V") { "version" } else { word };
     Some((end + hyphen + len, format!("{name} {said}")))

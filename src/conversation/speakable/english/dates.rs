@@ -28,14 +28,13 @@ pub(super) fn date(place: Place, british: bool) -> Option<(usize, String)> {
 
 /// `14:05`, `3:30 pm`, `3pm`.
 pub(super) fn clock(place: Place) -> Option<(usize, String)> {
-    let (hour, minutes, seconds, len) = match place::time(place.rest()) {
-        Some(found) => found,
-        None => {
-            let hours = place::digits(place.rest());
-            let hour = hours.parse().ok().filter(|hour| (1..=12).contains(hour))?;
-            half_of_day(place.after(hours.len()))?;
-            (hour, 0, None, hours.len())
-        }
+    let (hour, minutes, seconds, len) = if let Some(found) = place::time(place.rest()) {
+        found
+    } else {
+        let hours = place::digits(place.rest());
+        let hour = hours.parse().ok().filter(|hour| (1..=12).contains(hour))?;
+        half_of_day(place.after(hours.len()))?;
+        (hour, 0, None, hours.len())
     };
     let half = half_of_day(place.after(len));
     let mut spoken = hours_and_minutes(hour, minutes, half.is_none() && seconds.is_none());

@@ -118,13 +118,17 @@ pub(super) fn without_space(text: &str) -> (&str, usize) {
 /// The unit or currency that follows a number, the bytes it takes, and its hundredths.
 pub(super) fn unit(place: Place, after: &str) -> Option<(usize, Noun, Option<Noun>)> {
     let (rest, space) = without_space(after);
+    let abbreviation = |sign: &str, behind: &str| {
+        let more = behind.strip_prefix('.').is_some_and(|more| !more.trim().is_empty());
+        matches!(sign, "т" | "г" | "с" | "м") && more && place.word_before().is_empty()
+    };
     let ends = |sign: &str| {
         let behind = &rest[sign.len()..];
-        !behind.starts_with(|c: char| c.is_alphanumeric() || matches!(c, '/' | '²' | '³' | '·'))
-            // "5 с друзьями", "2 в 1": words of one letter.
-            && !(matches!(sign, "с" | "В" | "А" | "m" | "g") && space > 0 && behind.starts_with(' '))
-            // "т. е.", and the year's "г." was read before.
-            && !(matches!(sign, "т" | "г" | "с" | "м") && behind.starts_with('.') && !behind[1..].trim().is_empty() && place.word_before().is_empty())
+        let goes_on = behind.starts_with(|c: char| c.is_alphanumeric() || matches!(c, '/' | '²' | '³' | '·'));
+        // "5 с друзьями", "2 в 1": words of one letter.
+        let word = matches!(sign, "с" | "В" | "А" | "m" | "g") && space > 0 && behind.starts_with(' ');
+        // "т. е.", and the year's "г." was read before.
+        !goes_on && !word && !abbreviation(sign, behind)
     };
     let units = UNITS.iter().map(|(sign, noun)| (*sign, *noun, None));
     let currencies =
