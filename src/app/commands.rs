@@ -18,7 +18,7 @@ use crate::{
         offline::{WholeOptions, transcribe_whole},
         sentence::Splitter,
     },
-    engine::{SpeakRequest, vad},
+    engine::{SpeakRequest, Speaker, speech::spoken_language, vad},
 };
 
 /// Recordings longer than this show how far they are.
@@ -69,12 +69,18 @@ pub async fn say(config: &Config, text: &str, output: &Path, voice: Option<Strin
     if let Some(voice) = voice.as_ref().filter(|wanted| engine.voices().iter().all(|known| known.id != **wanted)) {
         return Err(format!("there is no voice {voice}\nhint: `aigolos check` lists the voices").into());
     }
-    let mut splitter = Splitter::new(None);
+    let language = spoken_language(engine.as_ref(), voice.as_deref(), None);
+    let mut splitter = Splitter::new(language.as_deref());
     let mut sentences = splitter.push(text);
     sentences.extend(splitter.finish());
     let mut whole: Option<Pcm> = None;
+    let mut speakers: Vec<Speaker> = Vec::new();
     for sentence in sentences.into_iter().filter(|sentence| !sentence.spoken.trim().is_empty()) {
         let request = SpeakRequest { text: sentence.spoken, voice: voice.clone(), language: None, speed: 1.0 };
+        let speaker = engine.speaker(&request);
+        if !speakers.contains(&speaker) {
+            speakers.push(speaker);
+        }
         let mut sound = engine.speak(request);
         while let Some(piece) = sound.recv().await {
             let piece = piece.map_err(|error| format!("{error}\nhint: {}", error.hint()))?;
@@ -85,5 +91,11 @@ pub async fn say(config: &Config, text: &str, output: &Path, voice: Option<Strin
     }
     let whole = whole.ok_or("there is nothing to say in that text\nhint: give it words")?;
     fs::write(output, write_wav(&whole)).map_err(|error| format!("{} cannot be written: {error}", output.display()))?;
+    // On stderr: the sound may go to stdout, and scripts read that.
+    let names: Vec<String> = speakers.iter().map(|speaker| format!("{} {}", speaker.engine, speaker.voice)).collect();
+    eprintln!("spoken by {}", names.join(" and "));
+    if let Some(hint) = engine.info().hint {
+        eprintln!("hint: {hint}");
+    }
     Ok(ExitCode::SUCCESS)
 }

@@ -221,7 +221,7 @@ pub(super) fn voice(settings: &Settings) -> Result<Arc<dyn Synthesizer>, EngineE
     speech::choose(&SpeechSettings { engine, espeak, piper })
 }
 
-fn whisper_settings(settings: &Settings) -> Result<WhisperSettings, EngineError> {
+pub(super) fn whisper_settings(settings: &Settings) -> Result<WhisperSettings, EngineError> {
     let model = whisper_model(&settings.asr_model_name, &settings.models_dir)?;
     let mut whisper = WhisperSettings { model, use_gpu: settings.asr_device != "cpu", ..WhisperSettings::default() };
     if settings.asr_workers > 0 {

@@ -407,7 +407,7 @@ async fn speaks(engine: &dyn Synthesizer, name: &str) -> Done {
 }
 
 /// Does what may take long on a thread of its own; `None` if the system gives none, or the work panicked.
-async fn on_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+pub(super) async fn on_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     let (reply, done) = oneshot::channel();
     let work = move || drop(reply.send(work()));
     std::thread::Builder::new().name("in-use".into()).spawn(work).ok()?;

@@ -32,6 +32,8 @@ pub fn open(config: &Config) -> Result<Library, String> {
         folder: settings.models_dir.clone(),
         endpoint: library.hf_endpoint.clone(),
         token: library.hf_token.clone(),
+        mirrors: words(&library.models_mirrors),
+        python: Some(library.models_python.trim().to_owned()).filter(|python| !python.is_empty()),
         proxy: library.models_proxy.clone(),
         at_once: library.models_downloads as usize,
         keep_free: u64::from(library.models_keep_free_mb) * 1_000_000,
@@ -39,6 +41,11 @@ pub fn open(config: &Config) -> Result<Library, String> {
         ..LibrarySettings::default()
     })
     .map_err(|error| error.to_string())
+}
+
+/// What commas or blanks separate.
+fn words(list: &str) -> Vec<String> {
+    list.split([',', ' ']).filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 
 /// Which models a server with these settings uses, as far as can be told without one: kinds and bare names.
@@ -125,7 +132,7 @@ async fn once(model: &str, library: &Library) -> Result<bool, Trouble> {
     }
 }
 
-async fn told_now_and_then(mut watch: watch::Receiver<Download>) -> Download {
+pub(super) async fn told_now_and_then(mut watch: watch::Receiver<Download>) -> Download {
     let mut told = Instant::now();
     loop {
         let now = watch.borrow_and_update().clone();

@@ -21,6 +21,7 @@ mod retention;
 mod router;
 mod serve;
 mod settings;
+mod setup;
 mod systemd;
 mod telemetry;
 mod tls;

@@ -19,7 +19,7 @@ use super::{
     listen,
     metrics::{self, Metrics},
     router::{self, Parts},
-    systemd,
+    setup, systemd,
     telemetry::{self, ALWAYS, Control},
     tls::{self, Tls},
     wyoming,
@@ -165,6 +165,10 @@ async fn run_until(
     let chooser: Arc<dyn Chooser> = Arc::new(in_use.clone());
     if config.settings.library.llm_pull {
         let fetching = library::fetch_chat_model(config.clone(), library.clone(), Arc::clone(&chooser));
+        tokio::spawn(stopping.clone().run_until_cancelled_owned(fetching));
+    }
+    if config.settings.library.models_fetch != "never" {
+        let fetching = setup::while_serving(config.clone(), library.clone(), Arc::clone(&chooser));
         tokio::spawn(stopping.clone().run_until_cancelled_owned(fetching));
     }
     let hub = Hub::new(engines, hub_settings(config), archive.journal());

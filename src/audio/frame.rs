@@ -1,6 +1,6 @@
 //! 20 ms frames at 16 kHz, the step in which voice is looked for.
 
-use super::Mono16k;
+use super::{Mono16k, level};
 
 /// Milliseconds in a [`VadFrame`].
 pub const FRAME_MS: u32 = 20;
@@ -15,6 +15,13 @@ impl VadFrame {
     #[must_use]
     pub fn samples(&self) -> &[i16; FRAME_SAMPLES] {
         &self.0
+    }
+
+    /// The frame times `gain` (at least 1), clipped.
+    pub(super) fn amplified(&self, gain: f32) -> Self {
+        let mut samples = self.0;
+        level::amplify(&mut samples, gain);
+        Self(samples)
     }
 }
 

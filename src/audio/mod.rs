@@ -8,6 +8,7 @@ mod codec;
 mod fade;
 mod flac;
 mod frame;
+pub mod level;
 mod mp3;
 mod ogg_opus;
 mod pcm;

@@ -71,7 +71,7 @@ impl Pcm {
 }
 
 /// Mono 16-bit samples at 16 kHz: what VAD and recogniser take. Only a resampler makes one out of foreign samples;
-/// it can be cut and joined, never altered.
+/// it can be cut, joined and raised, nothing else.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Mono16k(Vec<i16>);
 
@@ -105,6 +105,13 @@ impl Mono16k {
     #[must_use]
     pub fn ms(&self) -> u32 {
         (self.0.len() / 16) as u32
+    }
+
+    /// The audio times `gain` (at least 1), clipped.
+    pub(super) fn amplified(&self, gain: f32) -> Self {
+        let mut samples = self.0.clone();
+        super::level::amplify(&mut samples, gain);
+        Self(samples)
     }
 
     /// Adds `other` at the end.

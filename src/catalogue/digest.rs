@@ -23,8 +23,13 @@ impl Published {
             Self::Md5(digits) => (digits, 32),
             Self::Sha1(digits) => (digits, 40),
         };
-        digits.len() == length && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+        is_hexadecimal(digits, length)
     }
+}
+
+/// Whether it is as long, in small hexadecimal digits.
+pub(super) fn is_hexadecimal(digits: &str, length: usize) -> bool {
+    digits.len() == length && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// Against what a file was checked when it came.
@@ -37,6 +42,8 @@ pub enum Checked {
     Sha1,
     /// The SHA-256 that the hub told with the file (`X-Linked-ETag`).
     HubSha256,
+    /// The SHA-256 that this program knows: of what it makes of Python packages.
+    PinnedSha256,
 }
 
 impl Checked {
@@ -47,6 +54,7 @@ impl Checked {
             Self::Md5 => "published MD5",
             Self::Sha1 => "published SHA-1",
             Self::HubSha256 => "SHA-256 told by the hub",
+            Self::PinnedSha256 => "SHA-256 that this program knows",
         }
     }
 }

@@ -25,6 +25,8 @@ pub enum DownloadState {
     /// Another process fetches the same model; it has the go.
     Waiting,
     Downloading,
+    /// All has come, and the model is being made of it.
+    Converting,
     /// All is here, and is being compared with what it must be.
     Checking,
     Done,
@@ -46,6 +48,7 @@ impl DownloadState {
             Self::Queued => "queued",
             Self::Waiting => "waiting",
             Self::Downloading => "downloading",
+            Self::Converting => "converting",
             Self::Checking => "checking",
             Self::Done => "done",
             Self::Failed => "failed",
@@ -70,6 +73,10 @@ pub struct Download {
     pub rate: u64,
     /// Against what it was checked; null: not checked yet, or Ollama has done it.
     pub checked: Option<Checked>,
+    /// Where it is fetched from, or came from; null: not known yet.
+    pub source: Option<String>,
+    /// Sources that were tried before, each with the reason why it is not the one.
+    pub skipped: Vec<Skipped>,
     /// It was there already.
     pub already: bool,
     /// Why it failed.
@@ -77,6 +84,13 @@ pub struct Download {
     /// Milliseconds since 1970.
     #[schema(value_type = i64)]
     pub started_at: UnixMs,
+}
+
+/// A source that did not have a model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct Skipped {
+    pub source: String,
+    pub reason: String,
 }
 
 /// The inner side: what changes a download, and what stops it.
@@ -104,6 +118,8 @@ impl Handle {
             total,
             rate: 0,
             checked: None,
+            source: None,
+            skipped: Vec::new(),
             already: false,
             trouble: None,
             started_at: UnixMs::now(),

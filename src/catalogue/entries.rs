@@ -3,12 +3,18 @@
 
 use std::{path::PathBuf, sync::OnceLock};
 
-use super::digest::Published;
+use super::{
+    digest::Published,
+    recipes::{self, Recipe},
+};
 use crate::engine::models::ModelKind;
 
 const WHISPER: &str = include_str!("whisper.tsv");
 const VOICES: &str = include_str!("voices.tsv");
 const CHAT: &str = include_str!("chat.tsv");
+
+/// Terms that come with the program, so that they can be read where the hub cannot be reached.
+const TERMS: [(&str, &str); 1] = [("en_US-joe-medium", include_str!("cards/en_US-joe-medium.txt"))];
 
 /// Where they lie below `HF_ENDPOINT`.
 const WHISPER_BASE: &str = "ggerganov/whisper.cpp/resolve/main/";
@@ -33,6 +39,8 @@ pub struct Entry {
     pub licence: Licence,
     /// In the order in which they are put in place: what makes the model seen comes last.
     pub files: Vec<RemoteFile>,
+    /// How it is made where the hub cannot be reached.
+    pub recipes: Vec<Recipe>,
 }
 
 impl Entry {
@@ -56,6 +64,8 @@ pub enum Licence {
     /// A text that lies there, below the hub's address.
     Card {
         source: String,
+        /// The same, where the program brings it.
+        text: Option<&'static str>,
     },
 }
 
@@ -147,7 +157,7 @@ fn distance(a: &str, b: &str) -> usize {
 }
 
 /// The rows of a table, without its head.
-fn rows(table: &'static str) -> impl Iterator<Item = Vec<&'static str>> {
+pub(super) fn rows(table: &'static str) -> impl Iterator<Item = Vec<&'static str>> {
     table.lines().skip(1).filter(|line| !line.is_empty()).map(|line| line.split('\t').collect())
 }
 
@@ -167,6 +177,7 @@ fn whisper(row: Vec<&'static str>) -> Option<Entry> {
             size: Size::About(bytes.parse().ok()?),
             digest: (sha1 != "-").then_some(Published::Sha1(sha1)),
         }],
+        recipes: recipes::of(name),
     })
 }
 
@@ -193,8 +204,12 @@ fn voices() -> Vec<Entry> {
             language: Some(language),
             quality: Some(quality),
             speakers: speakers.parse().unwrap_or(1),
-            licence: Licence::Card { source: format!("{VOICES_BASE}{folder}/MODEL_CARD") },
+            licence: Licence::Card {
+                source: format!("{VOICES_BASE}{folder}/MODEL_CARD"),
+                text: TERMS.iter().find(|(voice, _)| *voice == name).map(|(_, text)| *text),
+            },
             files: vec![file],
+            recipes: recipes::of(name),
         });
     }
     voices
@@ -238,7 +253,7 @@ mod tests {
         assert_eq!((irina.spoken(), irina.quality), (Some("ru"), Some("medium")));
         let places: Vec<_> = irina.files.iter().map(|file| file.place.to_str().expect("plain")).collect();
         assert_eq!(places, ["piper/ru_RU-irina-medium.onnx.json", "piper/ru_RU-irina-medium.onnx"]);
-        let Licence::Card { source } = &irina.licence else { panic!("{:?}", irina.licence) };
+        let Licence::Card { source, text: None } = &irina.licence else { panic!("{:?}", irina.licence) };
         assert_eq!(source, "rhasspy/piper-voices/resolve/v1.0.0/ru/ru_RU/irina/medium/MODEL_CARD");
     }
 

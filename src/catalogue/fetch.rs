@@ -328,7 +328,8 @@ impl Fetcher {
     }
 }
 
-struct StopOnDrop(Arc<AtomicBool>);
+/// Says no to work on another thread when nobody waits for it any more.
+pub(super) struct StopOnDrop(pub Arc<AtomicBool>);
 
 impl Drop for StopOnDrop {
     fn drop(&mut self) {

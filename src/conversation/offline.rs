@@ -4,7 +4,7 @@ use std::{collections::VecDeque, ops::Range, sync::Arc, time::Duration};
 
 use super::segment::quietest_point;
 use crate::{
-    audio::{FRAME_MS, FRAME_SAMPLES, Framer, Mono16k},
+    audio::{FRAME_MS, FRAME_SAMPLES, Framer, Mono16k, level::Gain},
     engine::{EngineError, Priority, Recognition, RecognizeRequest, Recognizer, Transcript, VoiceDetector},
     model::SessionId,
 };
@@ -165,11 +165,13 @@ fn spoken(
 ) -> Vec<Range<usize>> {
     /// Frames are made of so many samples at a time: a copy of all of a long recording would be large.
     const AT_ONCE: usize = FRAME_SAMPLES * 500;
+    let whole = Gain::of(audio);
     let mut framer = Framer::new();
     let mut stretches: Vec<Range<usize>> = vec![];
     let mut at = 0;
     for from in (0..=audio.len()).step_by(AT_ONCE) {
-        let mut frames = framer.push(&audio.slice(from..from + AT_ONCE));
+        let part = audio.slice(from..from + AT_ONCE);
+        let mut frames = framer.push(&Gain::of(&part).within(whole).raise(&part));
         if from + AT_ONCE > audio.len() {
             frames.extend(framer.flush());
         }

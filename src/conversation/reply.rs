@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     audio::{RateConverter, SampleRate},
-    engine::{ChatDelta, ChatRequest, EngineError, Engines, SpeakRequest, StopCause},
+    engine::{ChatDelta, ChatRequest, EngineError, Engines, SpeakRequest, StopCause, speech::spoken_language},
     model::{TRACE_PART, within},
 };
 
@@ -149,7 +149,8 @@ async fn write(
     }
     let began = Instant::now();
     let mut stream = within(span.clone()).in_scope(|| engines.chat.reply(job.request.clone()));
-    let mut splitter = Splitter::new(job.language.as_deref());
+    let language = spoken_language(engines.speech.as_ref(), job.voice.as_deref(), job.language.as_deref());
+    let mut splitter = Splitter::new(language.as_deref());
     let mut out = Out { made, sentences: &sentences, withdrawals: &job.withdrawals, first: true, whole: false };
     let mut first_token = true;
     let (mut calling, mut stopped) = (false, None);
@@ -172,7 +173,7 @@ async fn write(
             }
             ChatDelta::Withdrawn => {
                 tracing::info!("the chat model had been thinking aloud; what it thought is taken back");
-                splitter = Splitter::new(job.language.as_deref());
+                splitter = Splitter::new(language.as_deref());
                 out.whole = false;
                 job.withdrawals.add();
                 let _ = sentences.send(Piece::Withdrawn).await;

@@ -11,7 +11,7 @@ mod tests;
 use std::{collections::VecDeque, ops::Range};
 
 use crate::{
-    audio::{FRAME_MS, Mono16k, VadFrame},
+    audio::{FRAME_MS, Mono16k, VadFrame, level::Follower},
     engine::VoiceDetector,
 };
 
@@ -92,6 +92,8 @@ pub struct Segmenter {
     /// The latest frames, whether a segment was open or not, the latest last: the power of those voiced.
     voiced: VecDeque<Option<f32>>,
     background: Background,
+    /// What the detector hears is raised where the microphone is quiet.
+    level: Follower,
     segment: Option<Segment>,
 }
 
@@ -119,6 +121,7 @@ impl Segmenter {
             unclaimed: VecDeque::new(),
             voiced: VecDeque::new(),
             background: Background::default(),
+            level: Follower::new(),
             segment: None,
         }
     }
@@ -217,7 +220,7 @@ impl Segmenter {
             None if self.guard => settings.threshold.max(settings.guard_threshold),
             _ => settings.threshold,
         };
-        let probability = self.detector.probability(frame);
+        let probability = self.detector.probability(&self.level.raise(frame));
         let stands_out = self.background.stands_out(frame, probability, settings.threshold);
         let follows = matches!(self.voiced.back(), Some(Some(_)));
         let enough = if follows { threshold * settings.release } else { threshold };

@@ -2,9 +2,11 @@
 //!
 //! The splitter reads character by character and decides on what it has read so far only, so the same reply is cut
 //! the same way however it was chunked. A full stop followed by a space is enough; where the stop may belong to an
-//! abbreviation it waits for the next word. The first piece may be a clause, so that the first sound comes early.
+//! abbreviation it waits for the next word. The first piece may be a clause or a phrase, so that the first sound comes
+//! early.
 
 mod abbreviation;
+mod phrase;
 
 use unicode_segmentation::UnicodeSegmentation;
 
@@ -22,6 +24,9 @@ pub struct Sentence {
 
 /// The first piece may be a clause of this width (CJK characters count double) and two words.
 const FIRST_CLAUSE: usize = 10;
+/// After a first piece narrower than this the second may be a clause or a phrase too, of this width: a long sentence would
+/// not be there when the first piece has been heard.
+const SECOND_CLAUSE: usize = 40;
 /// A first piece without a mark is cut at a space before it gets longer than this many characters.
 const FIRST_MAX: usize = 120;
 /// Later sentences narrower than this go together with the next.
@@ -40,6 +45,8 @@ pub struct Splitter {
     length: usize,
     /// Nothing has been spoken yet.
     first: bool,
+    /// One short piece has been spoken.
+    second: bool,
     /// `pending` begins a line.
     line_start: bool,
     in_code: bool,
@@ -54,6 +61,7 @@ impl Splitter {
             pending: String::new(),
             length: 0,
             first: true,
+            second: false,
             line_start: true,
             in_code: false,
         }
@@ -66,7 +74,7 @@ impl Splitter {
             self.pending.push(c);
             self.length += 1;
             if let Some(at) = self.boundary(c) {
-                sentences.push(self.cut(at));
+                sentences.push(self.cut(at, false));
             }
         }
         sentences
@@ -74,10 +82,11 @@ impl Splitter {
 
     /// The reply is over: what is left of it.
     pub fn finish(&mut self) -> Option<Sentence> {
-        (!self.pending.is_empty()).then(|| self.cut(self.pending.len()))
+        (!self.pending.is_empty()).then(|| self.cut(self.pending.len(), true))
     }
 
-    fn cut(&mut self, at: usize) -> Sentence {
+    /// `over`: nothing more comes.
+    fn cut(&mut self, at: usize, over: bool) -> Sentence {
         let rest = self.pending.split_off(at);
         let text = std::mem::replace(&mut self.pending, rest);
         self.length = self.pending.chars().count();
@@ -87,8 +96,12 @@ impl Splitter {
         } else {
             speakable::piece(&text, self.language.as_deref(), self.line_start)
         };
+        let spoken = if over || text.ends_with('\n') { spoken } else { unfinished(spoken) };
         self.in_code ^= fence;
-        self.first &= spoken.is_empty();
+        if !spoken.is_empty() {
+            self.second = self.first && width(&spoken) < SECOND_CLAUSE;
+            self.first = false;
+        }
         self.line_start = text.ends_with('\n');
         Sentence { text, spoken }
     }
@@ -108,6 +121,13 @@ impl Splitter {
         if self.in_code || open_markup(text) || !before.contains(char::is_alphanumeric) {
             return None;
         }
+        if let Some(least) = self.least_clause()
+            && last.is_whitespace()
+            && let Some(at) = phrase::end(before)
+            && width(before[..at].trim()) >= least
+        {
+            return Some(at);
+        }
         // Right after the mark, or at the first character of the next word.
         let marked = before.trim_end();
         let certain = if last.is_whitespace() {
@@ -118,6 +138,11 @@ impl Splitter {
         // Spaces stay with what they follow.
         let at = if last.is_whitespace() { end } else { before.len() };
         certain.then_some(at)
+    }
+
+    /// How wide a clause must be that is spoken by itself; `None`: no clause is.
+    fn least_clause(&self) -> Option<usize> {
+        if self.first { Some(FIRST_CLAUSE) } else { self.second.then_some(SECOND_CLAUSE) }
     }
 
     /// Whether `text` ends a piece, seen what follows: `None` for a space, else whether there was a space, and the
@@ -131,7 +156,7 @@ impl Splitter {
             // More marks or closing brackets may follow without a space; a space or a letter settles it.
             return long_enough && next.is_none_or(|(_, c)| !is_closer(c) && !is_stop(c));
         }
-        if self.first && is_clause_mark(core, mark) && enough_for_a_clause(core) {
+        if self.least_clause().is_some_and(|least| is_clause_mark(core, mark) && enough_for_a_clause(core, least)) {
             let wide = "，、；：".contains(mark);
             return if wide { next.is_none_or(|(_, c)| !is_closer(c)) } else { next.is_none() };
         }
@@ -152,6 +177,14 @@ impl Splitter {
             (Ending::IfCapital | Ending::Never, _) => false,
         }
     }
+}
+
+/// A piece that was cut within a sentence: the voice must not let it fall as if it were over.
+fn unfinished(mut spoken: String) -> String {
+    if spoken.ends_with(char::is_alphanumeric) {
+        spoken.push(',');
+    }
+    spoken
 }
 
 /// Where to cut a text that has grown too long: after the last clause, else the last space, else the last whole
@@ -185,10 +218,10 @@ fn open_markup(text: &str) -> bool {
     inside && open_since(open)
 }
 
-fn enough_for_a_clause(text: &str) -> bool {
+fn enough_for_a_clause(text: &str, least: usize) -> bool {
     let words = text.split_whitespace().filter(|word| word.contains(char::is_alphanumeric)).count();
     let scripts_without_spaces = text.chars().filter(|&c| is_cjk(c)).count();
-    width(text.trim_start()) >= FIRST_CLAUSE && words + scripts_without_spaces >= 2
+    width(text.trim_start()) >= least && words + scripts_without_spaces >= 2
 }
 
 /// Length in characters, where those that are a syllable or a word count double.

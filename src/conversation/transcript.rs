@@ -114,6 +114,7 @@ impl Utterance {
     #[must_use]
     pub fn new(settings: TranscriptSettings, start_ms: u64) -> Self {
         Self {
+            budget: Budget::new(settings.flat_ms),
             settings,
             start_ms,
             tail: Mono16k::default(),
@@ -129,7 +130,6 @@ impl Utterance {
             heard: None,
             asked_to: 0,
             language: None,
-            budget: Budget::default(),
         }
     }
 

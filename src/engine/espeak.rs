@@ -13,7 +13,7 @@ use std::{path::PathBuf, sync::Arc};
 use tokio::sync::mpsc;
 
 use self::machine::Machine;
-use super::{EngineError, EngineInfo, SpeakRequest, SpeechStream, Synthesizer, VoiceInfo, speech};
+use super::{EngineError, EngineInfo, SpeakRequest, Speaker, SpeechStream, Synthesizer, VoiceInfo, script, speech};
 
 /// How espeak-ng is set up.
 #[derive(Debug, Clone, Default)]
@@ -83,11 +83,15 @@ impl Espeak {
 
     fn choose(&self, request: &SpeakRequest) -> &str {
         let voices = &self.machine.voices;
+        let speaks = |language: &str| voices::for_language(voices, language, &self.default);
         request
             .voice
             .as_deref()
             .and_then(|name| voices::named(voices, name))
-            .or_else(|| voices::for_language(voices, &speech::language(request)?, &self.default))
+            .or_else(|| {
+                let language = speech::language(request)?;
+                speaks(&language).or_else(|| speaks(script::usual(&language)?))
+            })
             .map_or(self.default.as_str(), |voice| voice.id.as_str())
     }
 }
@@ -119,6 +123,10 @@ impl Synthesizer for Espeak {
                 rate: self.machine.rate,
             })
             .collect()
+    }
+
+    fn speaker(&self, request: &SpeakRequest) -> Speaker {
+        Speaker { engine: "espeak".into(), voice: self.choose(request).to_owned() }
     }
 
     fn speak(&self, request: SpeakRequest) -> SpeechStream {

@@ -16,6 +16,7 @@ pub mod models;
 pub mod ollama;
 pub mod openai_chat;
 pub mod piper;
+pub mod script;
 pub mod speech;
 mod streaming;
 pub mod switch;
@@ -275,6 +276,13 @@ pub struct VoiceInfo {
     pub rate: SampleRate,
 }
 
+/// An engine and the voice it speaks with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Speaker {
+    pub engine: String,
+    pub voice: String,
+}
+
 /// Sound as it is made, in order; drop it to cancel. The channel closes after the last piece; an error is the last.
 pub type SpeechStream = mpsc::Receiver<Result<Pcm, EngineError>>;
 
@@ -283,6 +291,11 @@ pub trait Synthesizer: Send + Sync + 'static {
     fn info(&self) -> EngineInfo;
     fn voices(&self) -> Vec<VoiceInfo>;
     fn speak(&self, request: SpeakRequest) -> SpeechStream;
+    /// Who speaks `request`.
+    fn speaker(&self, request: &SpeakRequest) -> Speaker {
+        let info = self.info();
+        Speaker { voice: request.voice.clone().unwrap_or(info.model), engine: info.engine }
+    }
     /// As [`Recognizer::wake`].
     fn wake(&self) {}
     /// As [`Recognizer::rest`].

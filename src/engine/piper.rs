@@ -23,10 +23,10 @@ use self::{
     worker::{Job, MAX_PIECES, Workers},
 };
 use super::{
-    EngineError, EngineInfo, SpeakRequest, SpeechStream, Synthesizer, VoiceInfo,
+    EngineError, EngineInfo, SpeakRequest, Speaker, SpeechStream, Synthesizer, VoiceInfo,
     espeak::{Espeak, MAX_CHARS},
     meter::SpeechMeter,
-    speech,
+    script, speech,
 };
 
 /// How Piper is set up.
@@ -109,6 +109,14 @@ impl Piper {
         &self.runtime
     }
 
+    /// The version of ONNX Runtime that voices would run on: of the library named, else of the first that is found.
+    ///
+    /// # Errors
+    /// [`EngineError::ModelMissing`] if there is none that fits.
+    pub fn runtime_found(library: Option<&Path>) -> Result<String, EngineError> {
+        runtime::open(library)
+    }
+
     /// Whether the voice the settings name is in their folder; true if they name none.
     pub(super) fn knows_default(settings: &PiperSettings) -> bool {
         settings.voice.as_deref().is_none_or(|voice| Self::has_files(&settings.folder, voice))
@@ -144,7 +152,8 @@ impl Piper {
             let default = &self.voices[self.default];
             return Ok((default, default.speaker));
         };
-        self.for_language(&language).map(|voice| (voice, voice.speaker)).ok_or_else(|| EngineError::ModelMissing {
+        let found = self.for_language(&language).or_else(|| self.for_language(script::usual(&language)?));
+        found.map(|voice| (voice, voice.speaker)).ok_or_else(|| EngineError::ModelMissing {
             name: format!("Piper voice for language {language}"),
             hint: "put one into MODELS_DIR/piper, or set TTS_ENGINE=auto to let espeak-ng speak this language".into(),
         })
@@ -182,6 +191,11 @@ impl Synthesizer for Piper {
 
     fn voices(&self) -> Vec<VoiceInfo> {
         self.voices.iter().flat_map(Voice::listed).collect()
+    }
+
+    fn speaker(&self, request: &SpeakRequest) -> Speaker {
+        let voice = self.choose(request).map_or(&self.voices[self.default], |(voice, _)| voice);
+        Speaker { engine: "piper".into(), voice: voice.id.clone() }
     }
 
     fn speak(&self, request: SpeakRequest) -> SpeechStream {

@@ -1,16 +1,16 @@
-//! Which voice engine a server speaks with, and which language a text is in.
+//! Which voice engine a server speaks with, and in which language.
 
 use std::{
-    ops::RangeInclusive,
     str::FromStr,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use super::{
-    EngineError, EngineInfo, SpeakRequest, SpeechStream, Synthesizer, VoiceInfo,
+    EngineError, EngineInfo, SpeakRequest, Speaker, SpeechStream, Synthesizer, VoiceInfo,
     espeak::{Espeak, EspeakSettings},
     piper::{Piper, PiperSettings},
+    script,
 };
 
 /// Which engine speaks (`TTS_ENGINE`).
@@ -96,6 +96,24 @@ struct Both {
     preferred: bool,
 }
 
+impl Both {
+    /// The engine for `request`.
+    fn speaks(&self, request: &SpeakRequest) -> &dyn Synthesizer {
+        let voice = request.voice.as_deref();
+        let piper = if voice.is_some_and(|id| self.piper.has_voice(id)) {
+            true
+        } else if voice.is_some_and(|id| self.espeak.has_voice(id)) {
+            false
+        } else {
+            match language(request) {
+                Some(language) => self.piper.speaks(&language) && !(self.preferred && self.espeak.prefers(&language)),
+                None => !self.preferred,
+            }
+        };
+        if piper { &self.piper } else { &self.espeak }
+    }
+}
+
 impl Synthesizer for Both {
     fn info(&self) -> EngineInfo {
         if self.preferred {
@@ -120,19 +138,12 @@ impl Synthesizer for Both {
         voices
     }
 
+    fn speaker(&self, request: &SpeakRequest) -> Speaker {
+        self.speaks(request).speaker(request)
+    }
+
     fn speak(&self, request: SpeakRequest) -> SpeechStream {
-        let voice = request.voice.as_deref();
-        if voice.is_some_and(|id| self.piper.has_voice(id)) {
-            return self.piper.speak(request);
-        }
-        if voice.is_some_and(|id| self.espeak.has_voice(id)) {
-            return self.espeak.speak(request);
-        }
-        let piper = match language(&request) {
-            Some(language) => self.piper.speaks(&language) && !(self.preferred && self.espeak.prefers(&language)),
-            None => !self.preferred,
-        };
-        if piper { self.piper.speak(request) } else { self.espeak.speak(request) }
+        self.speaks(&request).speak(request)
     }
 
     fn wake(&self) {
@@ -161,57 +172,40 @@ impl Synthesizer for Instead {
         self.espeak.voices()
     }
 
+    fn speaker(&self, request: &SpeakRequest) -> Speaker {
+        self.espeak.speaker(request)
+    }
+
     fn speak(&self, request: SpeakRequest) -> SpeechStream {
         self.espeak.speak(request)
     }
 }
 
-/// A script, the language a text in it is taken for, and the languages that are written in it.
-struct Script {
-    letters: &'static [RangeInclusive<char>],
-    usual: &'static str,
-    written: &'static [&'static str],
+/// The language to speak `request` in: the one it names, unless its letters say otherwise.
+pub(super) fn language(request: &SpeakRequest) -> Option<String> {
+    script::language(&request.text, request.language.as_deref())
 }
 
-const SCRIPTS: &[Script] = &[
-    Script {
-        letters: &['\u{400}'..='\u{52f}'],
-        usual: "ru",
-        written: &["ru", "uk", "be", "bg", "sr", "mk", "kk", "ky", "tt", "ba", "cv", "mn", "tg"],
-    },
-    Script { letters: &['\u{370}'..='\u{3ff}', '\u{1f00}'..='\u{1fff}'], usual: "el", written: &["el", "grc"] },
-    Script { letters: &['\u{590}'..='\u{5ff}'], usual: "he", written: &["he", "yi"] },
-    Script { letters: &['\u{600}'..='\u{6ff}'], usual: "ar", written: &["ar", "fa", "ur", "ug", "ku", "sd", "ps"] },
-    Script { letters: &['\u{900}'..='\u{97f}'], usual: "hi", written: &["hi", "mr", "ne", "sa"] },
-    Script { letters: &['\u{ac00}'..='\u{d7af}'], usual: "ko", written: &["ko"] },
-    // Kana and kanji; Chinese has no kana.
-    Script {
-        letters: &['\u{3040}'..='\u{30ff}', '\u{4e00}'..='\u{9fff}'],
-        usual: "zh",
-        written: &["zh", "ja", "yue", "hak"],
-    },
-];
-
-/// The language to speak `request` in: the one it names, unless most of its letters are of a script that language is
-/// not written in; an English voice reads Russian text letter by letter or not at all.
-pub(super) fn language(request: &SpeakRequest) -> Option<String> {
-    let named = request
-        .language
-        .as_deref()
-        .map(|tag| tag.split(['-', '_']).next().unwrap_or_default().trim().to_ascii_lowercase());
-    let named = named.filter(|tag| !tag.is_empty());
-    let letters = || request.text.chars().filter(|c| c.is_alphabetic());
-    let count = letters().count();
-    let of = |script: &&Script| letters().filter(|c| script.letters.iter().any(|range| range.contains(c))).count();
-    let Some(script) = SCRIPTS.iter().find(|script| of(script) * 2 > count) else {
-        // The tag as it was given: `en-GB` is more than `en`.
-        return named.and(request.language.clone());
+/// The language that `speech` speaks with `voice`, else in `language`, else with its default voice; a longer tag (`en-gb`)
+/// where the voice's name has one.
+#[must_use]
+pub fn spoken_language(speech: &dyn Synthesizer, voice: Option<&str>, language: Option<&str>) -> Option<String> {
+    let voices = speech.voices();
+    let of = |id: &str| {
+        // Speakers are listed with their voice's name before them.
+        let listed = |known: &&VoiceInfo| known.id == id || known.id.split('#').next() == id.split('#').next();
+        voices.iter().find(listed).map(tag)
     };
-    if named.is_some_and(|named| script.written.contains(&named.as_str())) {
-        return request.language.clone();
-    }
-    let kana = script.usual == "zh" && letters().any(|c| matches!(c, '\u{3040}'..='\u{30ff}'));
-    Some(if kana { "ja" } else { script.usual }.to_owned())
+    voice.and_then(of).or_else(|| language.map(str::to_owned)).or_else(|| of(&speech.info().model))
+}
+
+/// `en-us` of the voice `en_US-joe-medium`, `en` of one whose name says nothing.
+fn tag(voice: &VoiceInfo) -> String {
+    let id = voice.id.to_ascii_lowercase().replace('_', "-");
+    let mut parts = id.split('-');
+    let (language, country) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let full = language == voice.language && country.len() == 2 && country.chars().all(|c| c.is_ascii_alphabetic());
+    if full { format!("{language}-{country}") } else { voice.language.clone() }
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use futures::future::BoxFuture;
 
 use super::{
     ChatModel, ChatRequest, ChatStream, EngineError, EngineInfo, Engines, Recognition, RecognizeRequest, Recognizer,
-    SpeakRequest, SpeechStream, Synthesizer, VoiceInfo, tokens::TokenCount, worker::Load,
+    SpeakRequest, Speaker, SpeechStream, Synthesizer, VoiceInfo, tokens::TokenCount, worker::Load,
 };
 
 /// The switches before all engines of a server.
@@ -133,6 +133,10 @@ impl Synthesizer for Switch<dyn Synthesizer> {
 
     fn voices(&self) -> Vec<VoiceInfo> {
         self.current.load().engine.voices()
+    }
+
+    fn speaker(&self, request: &SpeakRequest) -> Speaker {
+        self.current.load().engine.speaker(request)
     }
 
     fn speak(&self, request: SpeakRequest) -> SpeechStream {

@@ -1,10 +1,11 @@
 //! Speech to text with whisper.cpp: one model in memory, a [`Pool`] of threads with one long-lived state each.
 //!
 //! What is done differently from a plain `whisper_full` call, each by measurement (docs/benchmarks.md):
-//! - The encoder's context follows the length of the audio, with a floor; its time goes with the context's length.
+//! - The encoder's context follows the length of the audio, with a floor; its time goes with the context's length. A
+//!   result in doubt is decoded again with a wider one.
 //! - One thread per worker: whisper.cpp's threads wait for each other by spinning, and on busy cores that costs
 //!   twenty times what it saves.
-//! - No timestamps, no text context, greedy, a bound on the tokens that goes with the length of the audio.
+//! - No text context, a bound on the tokens that goes with the length of the audio.
 //! - Word times come from the decoder's attention (dynamic time warping). Asking for them costs a second pass of the
 //!   decoder and has to be chosen when the model is loaded, so a second, aligning copy of the model is loaded when
 //!   words are first asked for; a model above [`SHARED_ABOVE_BYTES`] is loaded once, aligning.
@@ -19,6 +20,9 @@ mod decode;
 mod guard;
 mod log;
 mod model;
+mod policy;
+mod remarks;
+mod requantize;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -34,8 +38,8 @@ use tokio::sync::oneshot;
 use tracing::field::Empty;
 use whisper_rs::WhisperContext;
 
-pub use self::guard::GuardSettings;
 use self::{decode::Decoder, model::Facts};
+pub use self::{guard::GuardSettings, policy::ContextPolicy};
 use crate::model::{TRACE_PART, within};
 
 use super::{
@@ -73,10 +77,10 @@ pub struct WhisperSettings {
     pub use_gpu: bool,
     /// Which accelerator, counted from 0.
     pub gpu_device: u32,
-    /// The shortest encoder context in steps of 20 ms; `None`: what was measured to do for the model.
-    pub context_floor: Option<u32>,
-    /// Whether a final that looks wrong is decoded again with some randomness, as OpenAI's own decoder does. Not for
-    /// the bundled model, which it never helps.
+    /// How a first decode's encoder context follows the audio; `None`: what was measured to do for the model.
+    pub context: Option<ContextPolicy>,
+    /// Whether a result in doubt is decoded again, with more context and then with several beams. Not for the bundled
+    /// model, which it never helps.
     pub fallback: bool,
     pub guard: GuardSettings,
 }
@@ -98,7 +102,7 @@ impl WhisperSettings {
             queue: 64,
             use_gpu: true,
             gpu_device: 0,
-            context_floor: None,
+            context: None,
             fallback: true,
             guard: GuardSettings::default(),
         }
@@ -209,8 +213,8 @@ fn info(model: &WhisperModel, facts: &Facts) -> EngineInfo {
             BUNDLED_NAME.into(),
             true,
             Some(
-                "this demo model knows 380 English words; for a real one run `aigolos models pull base.en`, then \
-                 `aigolos models use base.en`, or do both on the page of models"
+                "this stand-in knows 380 English words; `aigolos models setup` fetches a real model, and so does the \
+                 page of models"
                     .into(),
             ),
         ),

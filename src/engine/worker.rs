@@ -5,7 +5,8 @@
 //!   [`EngineError::Superseded`].
 //! - An arriving final removes its session's waiting partial and aborts its running one. If no worker is idle it also
 //!   aborts the partial of another session that started last: that costs one repeated partial, and saves a wait.
-//! - A piece of a recording runs when nothing live waits, and never on the last thread but where there is only one. A
+//! - A piece of a recording runs when nothing live waits. While people talk ([`LIVE`]) recordings leave one thread free;
+//!   otherwise they have all of them, and the first partial or final that finds all busy with recordings takes one back. A
 //!   final that finds all threads busy takes one from a recording before it takes one from a partial.
 //! - Within a class sessions take turns, so one with many jobs waiting cannot starve the others; jobs of one session
 //!   keep their order.
@@ -86,6 +87,9 @@ pub struct Load {
     pub panics: u64,
 }
 
+/// For so long after a partial or a final, more are expected.
+const LIVE: Duration = Duration::from_secs(10);
+
 /// A job's answer; drop it to cancel the job.
 pub type Answer<T> = oneshot::Receiver<Result<T, EngineError>>;
 
@@ -135,6 +139,8 @@ struct State<W: Worker> {
     places: Vec<Place>,
     /// When work last came, ended or was announced.
     last_use: Instant,
+    /// When a partial or a final last came.
+    last_live: Option<Instant>,
     /// No more work comes: the threads end when what waits is done.
     finishing: bool,
     closed: bool,
@@ -178,6 +184,7 @@ impl<W: Worker> Pool<W> {
                 load: Load::default(),
                 places: vec![Place { loaded: true, ..Place::default() }; workers],
                 last_use: Instant::now(),
+                last_live: None,
                 finishing: false,
                 closed: false,
             }),
@@ -208,6 +215,9 @@ impl<W: Worker> Pool<W> {
             return answer;
         }
         state.used();
+        if priority != Priority::Recording {
+            state.last_live = Some(Instant::now());
+        }
         match priority {
             Priority::Partial => state.admit_partial(waiting, self.shared.capacity),
             Priority::Final => state.admit_final(waiting, self.shared.capacity),

@@ -70,6 +70,8 @@ table! {
     told RECOGNITION_QUEUE "aigolos_recognition_queue_seconds" Histogram(WORK), ["priority" = PRIORITY], "How long a piece of speech waited for a recognition thread";
     told RECOGNITION_COMPUTE "aigolos_recognition_compute_seconds" Histogram(WORK), ["priority" = PRIORITY], "How long recognising it took; its sum is the processor's work";
     told RECOGNITION_FACTOR "aigolos_recognition_realtime_ratio" Histogram(FACTOR), ["priority" = PRIORITY], "Time to recognise divided by the length of the sound: above 1 the machine does not keep up";
+    told RECOGNITION_AGAIN "aigolos_recognition_retries_total" Counter, ["doubt" = Values::These(&["empty", "repetition", "too_long", "low_probability"])], "Decodes repeated with more context or several beams, by why the one before was in doubt";
+    told RECOGNITION_REJECTED "aigolos_recognition_rejected_total" Counter, ["reason" = Values::These(&["no_speech", "low_probability", "repetition"]), "priority" = PRIORITY], "Decodes whose text was not believed, and why";
     read RECOGNITION_AUDIO "aigolos_recognition_audio_seconds_total" Counter, [], "Sound that was recognised, each decode of it counted";
     read RECOGNITION_JOBS "aigolos_recognition_jobs_total" Counter, ["outcome" = Values::These(&["done", "shed", "superseded", "abandoned", "panicked"])], "Decodes: done, shed (refused because the queue was full), superseded by newer speech, abandoned by their caller, ended by a bug";
     read RECOGNITION_WAITING "aigolos_recognition_waiting" Gauge, ["priority" = PRIORITY], "Decodes that wait for a thread";

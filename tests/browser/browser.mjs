@@ -95,13 +95,15 @@ export function diagnostics(page) {
  * A recording of spoken words with silence around them, for the fake microphone.
  * @param {string} file
  * @param {number} rate
- * @param {(string | number)[]} parts words to speak, or seconds of silence
+ * @param {(string | number | {file: string})[]} parts words to speak, seconds of silence, or a recording as it is
  */
 export function record(file, rate, parts) {
   const folder = mkdtempSync(join(tmpdir(), 'aigolos-recording-'));
   const pieces = parts.map((part, index) => {
     const piece = join(folder, `${index}.wav`);
-    if (typeof part === 'number') {
+    if (typeof part === 'object') {
+      execFileSync('sox', ['-D', part.file, '-r', String(rate), '-c', '1', '-b', '16', piece]);
+    } else if (typeof part === 'number') {
       execFileSync('sox', ['-D', '-n', '-r', String(rate), '-c', '1', '-b', '16', piece, 'trim', '0', String(part)]);
     } else {
       const raw = join(folder, `${index}.raw.wav`);

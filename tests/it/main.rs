@@ -32,6 +32,7 @@ mod postgres;
 mod process;
 mod program;
 mod protocol_doc;
+mod real;
 mod realtime;
 mod recognition;
 mod redis;

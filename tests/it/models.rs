@@ -4,4 +4,6 @@ mod api;
 mod command;
 mod faults;
 mod hub;
+mod packages;
+mod setup;
 mod shelf;

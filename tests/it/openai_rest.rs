@@ -2,7 +2,7 @@
 //! broken where a test needs that.
 
 mod chat;
-mod client;
+pub mod client;
 mod errors;
 mod events;
 mod models;

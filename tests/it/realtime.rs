@@ -1,7 +1,7 @@
 //! The OpenAI Realtime protocol, over real sockets with the bundled engines.
 
 mod asked;
-mod client;
+pub mod client;
 mod doors;
 mod interrupted;
 mod keys;

@@ -1,6 +1,6 @@
 //! The Wyoming door, seen by a client on the wire.
 
-mod client;
+pub mod client;
 mod discovery;
 mod hearing;
 mod manners;

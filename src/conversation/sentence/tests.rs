@@ -56,10 +56,33 @@ fn the_first_piece_may_be_a_clause_and_later_ones_are_whole() {
 }
 
 #[test]
+fn the_first_piece_may_be_a_phrase_and_does_not_fall_as_if_it_were_over() {
+    check(
+        "The weather today is sunny with a light breeze and some clouds. Tomorrow it will rain in the north.",
+        &["The weather today is sunny", "with a light breeze and some clouds.", "Tomorrow it will rain in the north."],
+    );
+    check(
+        "Sure. The train goes around the mountains in the north, then through the valley, and is here at nine. It is on time.",
+        &[
+            "Sure.",
+            "The train goes around the mountains in the north,",
+            "then through the valley, and is here at nine.",
+            "It is on time.",
+        ],
+    );
+    check("It is the largest of the cities.", &["It is the largest of the cities."]);
+    let spoken: Vec<_> =
+        split(&["The weather today is sunny with a light breeze"]).into_iter().map(|s| s.spoken).collect();
+    assert_eq!(spoken, ["The weather today is sunny,", "with a light breeze"]);
+    let long: Vec<_> = split(&[&"word ".repeat(100)]).into_iter().map(|sentence| sentence.spoken).collect();
+    assert!(long[0].ends_with("word,") && long[long.len() - 1].ends_with("word"), "{long:?}");
+}
+
+#[test]
 fn abbreviations_initials_and_numbers_end_nothing() {
     check(
         "Mr. Smith and Dr. Jones met at 5 p.m. on Main St. near the shop. They talked.",
-        &["Mr. Smith and Dr. Jones met at 5 p.m. on Main St. near the shop.", "They talked."],
+        &["Mr. Smith and Dr. Jones met", "at 5 p.m. on Main St. near the shop.", "They talked."],
     );
     check("He came at 5 p.m. She left early.", &["He came at 5 p.m.", "She left early."]);
     check(

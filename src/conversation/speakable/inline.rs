@@ -10,6 +10,7 @@ pub(super) fn plain(text: &str) -> String {
             '!' if rest.starts_with("![") => Some(1),
             '<' => tag(rest, &mut plain),
             '&' => entity(rest, &mut plain),
+            ':' | ';' | '=' => emoticon(rest, &plain),
             'h' | 'H' | 'w' | 'W' if !plain.ends_with(char::is_alphanumeric) => address(rest, &mut plain),
             _ => None,
         };
@@ -67,6 +68,17 @@ fn tag(text: &str, plain: &mut String) -> Option<usize> {
         plain.push(' ');
         close + 1
     })
+}
+
+/// `:)`, `;-D`: the bytes of a face in letters, which stands by itself.
+fn emoticon(text: &str, plain: &str) -> Option<usize> {
+    if !(plain.is_empty() || plain.ends_with(char::is_whitespace)) {
+        return None;
+    }
+    let face = ["-)", ")", "-(", "(", "-D", "D", "-P", "P", "-p", "p", "-/", "'(", "-O", "O", "-|", "*"];
+    let found = face.iter().find(|face| text[1..].starts_with(**face))?;
+    let after = &text[1 + found.len()..];
+    after.chars().next().is_none_or(|c| c.is_whitespace() || ".,!?".contains(c)).then_some(1 + found.len())
 }
 
 fn entity(text: &str, plain: &mut String) -> Option<usize> {

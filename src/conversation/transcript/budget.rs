@@ -4,14 +4,13 @@ use std::time::Duration;
 
 use super::MS;
 
-/// Audio up to this length costs the encoder the same.
-const CONTEXT_FLOOR: usize = 2_300 * MS;
 /// Cost of a decode without word times, of one with.
 const WITHOUT_TIMES: f32 = 0.7;
 
 /// What the decodes of an utterance have cost, and one decode of all of it would.
-#[derive(Default)]
 pub(super) struct Budget {
+    /// Samples up to which audio costs the encoder the same.
+    flat: usize,
     pub(super) spent: Duration,
     /// Length in samples and cost of the last decode.
     last: Option<(usize, Duration)>,
@@ -20,6 +19,11 @@ pub(super) struct Budget {
 }
 
 impl Budget {
+    /// `flat_ms`: see [`TranscriptSettings`](super::TranscriptSettings).
+    pub(super) fn new(flat_ms: u32) -> Self {
+        Self { flat: flat_ms as usize * MS, spent: Duration::ZERO, last: None, front: Duration::ZERO }
+    }
+
     /// Whether a decode of `length` samples, and `reserve` times another, stay within `ratio` times one decode of all.
     pub(super) fn allows(&self, length: usize, reserve: f32, ratio: f32) -> bool {
         let cost = self.cost(length);
@@ -29,7 +33,7 @@ impl Budget {
 
     /// What a decode of `length` samples will cost, by what the last one did.
     fn cost(&self, length: usize) -> Duration {
-        self.last.map_or(Duration::ZERO, |(last, cost)| cost.mul_f32(weight(length) / weight(last)))
+        self.last.map_or(Duration::ZERO, |(last, cost)| cost.mul_f32(self.weight(length) / self.weight(last)))
     }
 
     pub(super) fn spent(&mut self, length: usize, cost: Duration, words: bool) {
@@ -45,15 +49,15 @@ impl Budget {
         }
     }
 
+    /// Relative cost of a decode: the words to write go with the length of the audio, the encoder's context too once that
+    /// is above its floor.
+    fn weight(&self, length: usize) -> f32 {
+        let (length, flat) = (length as f32, self.flat as f32);
+        0.3 * length + 0.7 * length.max(flat)
+    }
+
     /// The first `samples` of `length` were cut off.
     pub(super) fn cut(&mut self, samples: usize, length: usize) {
         self.front += self.cost(length).mul_f32(samples as f32 / length.max(1) as f32);
     }
-}
-
-/// Relative cost of a decode: the words to write go with the length of the audio, the encoder's context too once that
-/// is above its floor.
-fn weight(length: usize) -> f32 {
-    let (length, floor) = (length as f32, CONTEXT_FLOOR as f32);
-    0.3 * length + 0.7 * length.max(floor)
 }

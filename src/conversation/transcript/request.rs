@@ -20,6 +20,8 @@ pub struct TranscriptSettings {
     pub trim_after_ms: u32,
     /// The longest audio the recogniser hears ([`crate::engine::Recognizer::max_audio`]).
     pub max_audio_ms: u32,
+    /// Audio up to this length costs the recogniser the same: its encoder's shortest context.
+    pub flat_ms: u32,
     /// Compute that all decodes of an utterance may take together, over that of one decode of all of it.
     pub compute_ratio: f32,
     /// Whether the final text carries word times.
@@ -36,6 +38,7 @@ impl Default for TranscriptSettings {
             pause_ms: 100,
             trim_after_ms: 4_000,
             max_audio_ms: 6_000,
+            flat_ms: 2_300,
             compute_ratio: 2.5,
             words: false,
         }
@@ -47,7 +50,9 @@ impl TranscriptSettings {
     #[must_use]
     pub fn for_max_audio(self, max_audio: Duration) -> Self {
         let max_audio_ms = u32::try_from(max_audio.as_millis()).unwrap_or(u32::MAX).max(2_000);
-        Self { max_audio_ms, trim_after_ms: (max_audio_ms / 3 * 2).min(12_000), ..self }
+        // Whisper models made for whole windows have a longer shortest context.
+        let flat_ms = if max_audio_ms > 10_000 { 7_600 } else { self.flat_ms };
+        Self { max_audio_ms, trim_after_ms: (max_audio_ms / 3 * 2).min(12_000), flat_ms, ..self }
     }
 }
 

@@ -8,8 +8,10 @@ use std::{
     ffi::CStr,
     fs,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
+
+use ort::logging::LogLevel;
 
 use crate::engine::EngineError;
 
@@ -34,7 +36,8 @@ pub(super) fn open(setting: Option<&Path>) -> Result<String, EngineError> {
             Ok(version) => {
                 let builder = ort::init_from(&path)
                     .map_err(|error| missing(&format!("{} cannot be used: {error}", path.display())))?;
-                builder.with_name("aigolos").with_telemetry(false).commit();
+                builder.with_name("aigolos").with_telemetry(false).with_logger(Arc::new(log)).commit();
+                quieten();
                 tracing::debug!(file = %path.display(), version, "onnx runtime opened");
                 *opened = Some(version.clone());
                 return Ok(version);
@@ -43,6 +46,29 @@ pub(super) fn open(setting: Option<&Path>) -> Result<String, EngineError> {
         }
     }
     Err(missing(&if problems.is_empty() { "no libonnxruntime.so found".to_owned() } else { problems.join("; ") }))
+}
+
+/// What ONNX Runtime tells goes to the log under this name.
+const LOG: &str = "onnxruntime";
+
+/// It tells of every node of every network it loads: for those who look for trouble in it, and nobody else.
+fn log(level: LogLevel, _category: &str, _id: &str, place: &str, message: &str) {
+    match level {
+        LogLevel::Verbose | LogLevel::Info => tracing::trace!(target: LOG, place, "{message}"),
+        LogLevel::Warning => tracing::debug!(target: LOG, place, "{message}"),
+        LogLevel::Error | LogLevel::Fatal => tracing::warn!(target: LOG, place, "{message}"),
+    }
+}
+
+/// Spares it making lines that nobody will read.
+fn quieten() {
+    if tracing::enabled!(target: LOG, tracing::Level::TRACE) {
+        return;
+    }
+    match ort::environment::Environment::current() {
+        Ok(environment) => environment.set_log_level(LogLevel::Warning),
+        Err(error) => tracing::debug!(%error, "onnx runtime cannot be quietened"),
+    }
 }
 
 /// The version of the library at `path`, if ort can work with it; else why not.

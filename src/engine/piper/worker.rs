@@ -167,7 +167,7 @@ impl Shared {
             self.busy.fetch_add(1, Ordering::Relaxed);
             match job {
                 Job::Load(voice) => {
-                    match guarded(|| self.take(&voice)) {
+                    match guarded(|| self.take(&voice).and_then(|loaded| warmed(loaded, &voice))) {
                         Ok(loaded) => self.give_back(loaded),
                         Err(error) => tracing::warn!(voice = voice.id, %error, "piper voice cannot be loaded"),
                     }
@@ -178,7 +178,6 @@ impl Shared {
                     // Freed outside the lock: it takes a while.
                     drop(unused);
                 }
-                Job::Speak { out, .. } if out.is_closed() => {}
                 Job::Speak { out, .. } if out.is_closed() => {}
                 Job::Speak { text, voice, speaker, speed, out, mut meter, span } => {
                     let _entered = span.enter();
@@ -239,8 +238,9 @@ impl Shared {
                 .piper
                 .create(&phonemes, true, Some(speaker), Some(length), None, None)
                 .map_err(|error| failed(error.to_string()))?;
-            let pause = if phonemes.ends_with(['.', '?', '!']) { self.pause_ms } else { 0 };
-            let samples = sound::finish(&samples, voice.rate.hz(), pause);
+            let goes_on = !phonemes.ends_with(['.', '?', '!']);
+            let pause = if goes_on { 0 } else { self.pause_ms };
+            let samples = sound::finish(&samples, voice.rate.hz(), pause, goes_on);
             let piece = Pcm::new(voice.rate, samples);
             meter.made(&piece);
             if out.try_send(Ok(piece)).is_err() {
@@ -290,6 +290,15 @@ fn load(voice: &Voice, threads: usize) -> Result<Loaded, EngineError> {
         .map_err(|error| broken(error.to_string()))?;
     tracing::debug!(voice = voice.id, "piper voice loaded");
     Ok(Loaded { id: voice.id.clone(), piper: piper_rs::Piper::from_session(session, config), length_scale })
+}
+
+/// A sentence of usual length, as phonemes. The first of its length makes the runtime fetch memory, which it keeps.
+const USUAL: &str = "ðə wˈɛðɚ tədˈeɪ ɪz sˈʌni wɪð ɐ lˈaɪt bɹˈiːz.";
+
+/// Lets the voice say something to nobody, so that the first reply does not wait for what happens only once.
+fn warmed(mut loaded: Loaded, voice: &Voice) -> Result<Loaded, EngineError> {
+    let spoken = loaded.piper.create(USUAL, true, Some(voice.speaker), None, None, None);
+    spoken.map(|_| loaded).map_err(|error| failed(error.to_string()))
 }
 
 /// Sentences as runs of the network: long ones cut at a pause, and no more runs than pieces fit the channel.

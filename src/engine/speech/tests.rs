@@ -47,6 +47,37 @@ fn auto_speaks_with_piper_and_leaves_other_languages_to_espeak() {
 }
 
 #[test]
+fn each_sentence_has_a_speaker_and_a_script_its_voice() {
+    let speech = choose(&settings(SpeechEngine::Auto)).expect("speech");
+    let speaker = |text: &str| {
+        let speaker = speech.speaker(&request(text, None));
+        format!("{} {}", speaker.engine, speaker.voice)
+    };
+    for (text, by) in [
+        ("Hello.", "piper tone"),
+        ("Привет!", "espeak ru"),
+        ("Зараз у Києві тепло.", "espeak uk"),
+        ("สวัสดีครับ", "espeak th"),
+        ("ሰላም ዓለም", "espeak am"),
+        ("မင်္ဂလာပါ", "espeak my"),
+        ("Բարև աշխարհ", "espeak hy"),
+        ("హలో", "espeak te"),
+        ("გამარჯობა", "espeak ka"),
+        ("سلام دنیا، چطوری؟", "espeak fa"),
+        ("یہ کیا ہے", "espeak ur"),
+    ] {
+        assert_eq!(speaker(text), by, "{text}");
+    }
+    assert_eq!(spoken_language(speech.as_ref(), None, None).as_deref(), Some("en"), "the default voice's");
+    assert_eq!(spoken_language(speech.as_ref(), None, Some("de")).as_deref(), Some("de"));
+    assert_eq!(
+        spoken_language(speech.as_ref(), Some("fr-fr"), Some("de")).as_deref(),
+        Some("fr-fr"),
+        "the voice speaks"
+    );
+}
+
+#[test]
 fn auto_without_voices_is_espeak_and_says_so() {
     let speech = choose(&without_voices(SpeechEngine::Auto)).expect("espeak-ng");
     let info = speech.info();

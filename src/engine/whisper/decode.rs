@@ -7,22 +7,24 @@ use std::{
     time::{Duration, Instant},
 };
 
-use whisper_rs::{FullParams, SamplingStrategy, WhisperState};
+use whisper_rs::{FullParams, SamplingStrategy, WhisperState, WhisperSysContext, WhisperSysState};
 
 use super::{
     super::{
         EngineError, Priority, RecognizeRequest, Transcript,
         worker::{Running, Worker},
     },
-    Contexts, guard,
+    Contexts,
+    guard::{self, Doubt, Evidence},
     model::failed,
+    policy::{self, Attempt},
     text::{self, Piece},
     times,
 };
 use crate::{
-    audio::Mono16k,
+    audio::{Mono16k, level},
     measure::{self, realtime_factor},
-    model::Word,
+    model::{Word, parse_language},
 };
 
 /// The least whisper.cpp may be given: below 100 ms it answers nothing, below 160 ms its alignment ends the process.
@@ -42,7 +44,7 @@ pub struct Decoder {
     /// Made when word times are first asked for.
     aligning: Option<WhisperState>,
     /// whisper-rs leaks the language's name with every parameter set it makes, so each is made once and copied.
-    parameters: HashMap<Language, FullParams<'static, 'static>>,
+    parameters: HashMap<(Language, u8), FullParams<'static, 'static>>,
 }
 
 impl Decoder {
@@ -66,17 +68,18 @@ impl Decoder {
 
     fn language(&self, asked: Option<&str>) -> Result<Language, EngineError> {
         let multilingual = self.contexts.facts.multilingual();
-        let Some(asked) = asked.filter(|asked| !asked.is_empty() && *asked != "auto") else {
-            return Ok(if multilingual { Language::Detect } else { Language::Known(0) });
+        let asked = asked.unwrap_or_default();
+        // Only letters may reach whisper-rs, which panics at a zero byte.
+        let known = match parse_language(asked) {
+            Ok(None) => return Ok(if multilingual { Language::Detect } else { Language::Known(0) }),
+            Ok(Some(code)) => whisper_rs::get_lang_id(code),
+            Err(_) => None,
         };
-        // "en-US" is English; only letters may reach whisper-rs, which panics at a zero byte.
-        let primary = asked.split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase();
-        let known = primary.bytes().all(|b| b.is_ascii_lowercase()).then(|| whisper_rs::get_lang_id(&primary));
-        match known.flatten() {
+        match known {
             Some(0) => Ok(Language::Known(0)),
-            Some(id) if multilingual => Ok(Language::Known(id)),
+            Some(id) if multilingual && id < self.contexts.facts.languages() => Ok(Language::Known(id)),
             _ => Err(EngineError::ModelMissing {
-                name: format!("one that knows the language `{}`", primary.escape_default()),
+                name: format!("one that knows the language `{}`", asked.escape_default()),
                 hint: if multilingual {
                     "use a two-letter code of ISO 639-1, such as `ru`".into()
                 } else {
@@ -86,50 +89,59 @@ impl Decoder {
         }
     }
 
-    fn parameters(&mut self, language: Language) -> FullParams<'static, 'static> {
-        let threads = self.contexts.settings.threads_per_worker.max(1) as i32;
-        self.parameters.entry(language).or_insert_with(|| base_parameters(language, threads)).clone()
+    fn parameters(&mut self, language: Language, beams: u8) -> FullParams<'static, 'static> {
+        let threads = self.threads();
+        self.parameters.entry((language, beams)).or_insert_with(|| base_parameters(language, beams, threads)).clone()
     }
-}
 
-impl Worker for Decoder {
-    type Job = RecognizeRequest;
-    type Output = Transcript;
+    fn threads(&self) -> i32 {
+        self.contexts.settings.threads_per_worker.max(1) as i32
+    }
 
-    fn run(&mut self, request: RecognizeRequest, running: &Running) -> Result<Transcript, EngineError> {
-        let started = Instant::now();
-        let contexts = self.contexts.clone();
-        let (settings, facts) = (&contexts.settings, &contexts.facts);
-        let context_steps =
-            facts.context_for(request.audio.len(), request.priority, settings.context_floor).ok_or_else(|| {
-                let (given, most) = (request.audio.ms(), facts.longest().as_millis());
-                EngineError::Failed {
-                    engine: "whisper",
-                    reason: format!("{given} ms of audio, it hears {most} at most"),
-                }
-            })?;
-        let language = self.language(request.language.as_deref())?;
-        let prompt = match request.prompt.as_deref() {
-            Some(prompt) if !facts.nano() => {
-                contexts.plain.tokenize(&prompt.replace('\0', " "), 224).unwrap_or_default()
-            }
-            _ => vec![],
-        };
-        let mut parameters: FullParams<'static, '_> = self.parameters(language);
-        parameters.set_audio_ctx(context_steps as i32);
-        parameters.set_max_tokens(most_tokens(request.audio.ms(), facts.nano(), facts.multilingual()));
-        if !prompt.is_empty() {
-            parameters.set_tokens(&prompt);
+    /// The language of `samples`, where the request leaves that to the model.
+    ///
+    /// whisper.cpp's own detection would use the encoder context of the decode before this one.
+    fn detect(&mut self, samples: &[f32], context: u32, running: &Running) -> Result<Language, EngineError> {
+        let threads = self.threads();
+        let mut parameters = self.parameters(Language::Known(0), 1);
+        parameters.set_audio_ctx(context as i32);
+        #[expect(unsafe_code, reason = "hands a callback to a C library")]
+        // SAFETY: `skip` reads none of its arguments.
+        unsafe {
+            parameters.set_start_encoder_callback(Some(skip));
         }
-        let again = settings.fallback && request.priority != Priority::Partial && !facts.nano();
-        parameters.set_temperature_inc(if again { 0.4 } else { 0.0 });
+        // Computes the spectrogram and sets the context, but neither encodes nor decodes.
+        full(&mut self.plain, parameters, samples, running)?;
+        let (found, _) = self.plain.lang_detect(0, threads as usize).map_err(|error| failed(&error))?;
+        Ok(Language::Known(found))
+    }
+
+    /// Decodes once.
+    fn attempt(
+        &mut self,
+        request: &RecognizeRequest,
+        attempt: Attempt,
+        language: Language,
+        prompt: &[i32],
+        samples: &[f32],
+        running: &Running,
+    ) -> Result<Hypothesis, EngineError> {
+        let contexts = self.contexts.clone();
+        let facts = &contexts.facts;
+        let most = most_tokens(request.audio.ms(), facts.nano(), facts.multilingual());
+        let mut parameters: FullParams<'static, '_> = self.parameters(language, attempt.beams);
+        parameters.set_audio_ctx(attempt.context as i32);
+        parameters.set_max_tokens(most);
+        parameters.set_no_timestamps(!attempt.timestamps);
+        // With timestamps whisper.cpp goes on where the decoder stopped before the end of the audio.
+        parameters.set_single_segment(!attempt.timestamps || request.priority != Priority::Recording);
+        if !prompt.is_empty() {
+            parameters.set_tokens(prompt);
+        }
         parameters.set_translate(request.translate && facts.multilingual());
         if let Some(temperature) = request.temperature.filter(|t| t.is_finite()) {
             parameters.set_temperature(temperature.clamp(0.0, 1.0));
         }
-
-        let mut samples = request.audio.to_f32();
-        samples.resize(samples.len().max(LEAST_SAMPLES), 0.0);
         let state = if request.words {
             if self.aligning.is_none() {
                 let made = contexts.aligning()?.create_state().map_err(|error| failed(&error))?;
@@ -142,30 +154,122 @@ impl Worker for Decoder {
         if running.aborted() {
             return Err(EngineError::Superseded);
         }
-        full(state, parameters, &samples, running)?;
+        full(state, parameters, samples, running)?;
+        Ok(collect(state, contexts.plain.token_eot(), most))
+    }
 
-        let (pieces, tokens, mean_log_probability) = collect(state, contexts.plain.token_eot());
-        let words = text::words(&pieces);
-        let texts: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
-        let sot = contexts.plain.token_sot();
-        let no_speech_token = contexts.plain.token_nosp();
-        let ask = request.priority != Priority::Partial && !facts.nano();
-        let threads = settings.threads_per_worker.max(1);
-        let mut no_speech_probability = None;
-        let no_speech = || {
-            no_speech_probability = if ask { no_speech(state, sot, no_speech_token, threads) } else { None };
-            no_speech_probability
+    /// Asks the model how likely it is that nobody spoke in what was decoded last.
+    fn no_speech(&mut self, words: bool) -> Option<f32> {
+        let (sot, token) = (self.contexts.plain.token_sot(), self.contexts.plain.token_nosp());
+        let threads = self.threads() as usize;
+        let state = if words { self.aligning.as_mut()? } else { &mut self.plain };
+        no_speech(state, sot, token, threads)
+    }
+
+    /// Decodes until a result is beyond doubt or nothing is left to try; the best result, and how often it was decoded.
+    fn best(
+        &mut self,
+        request: &RecognizeRequest,
+        attempts: &[Attempt],
+        samples: &[f32],
+        running: &Running,
+    ) -> Result<(Hypothesis, Language), EngineError> {
+        let contexts = self.contexts.clone();
+        let (settings, facts) = (&contexts.settings, &contexts.facts);
+        let mut language = self.language(request.language.as_deref())?;
+        if let (Language::Detect, Some(first)) = (language, attempts.first()) {
+            language = self.detect(samples, first.context, running)?;
+        }
+        let prompt = match request.prompt.as_deref() {
+            Some(prompt) if !facts.nano() => {
+                contexts.plain.tokenize(&prompt.replace('\0', " "), 224).unwrap_or_default()
+            }
+            _ => vec![],
         };
-        let rejected = guard::reason(&texts, mean_log_probability, no_speech, &settings.guard);
-        let found = if facts.multilingual() { state.full_lang_id_from_state() } else { 0 };
-        tell(&request, running.queued, started.elapsed());
+        let mut best: Option<Hypothesis> = None;
+        for attempt in attempts {
+            let found = self.attempt(request, *attempt, language, &prompt, samples, running)?;
+            let bare = found.bare();
+            let doubt = found.evidence(&bare, request.audio.ms()).doubt(&settings.guard);
+            let Some(before) = best.take() else {
+                if doubt.is_none() {
+                    return Ok((found, language));
+                }
+                best = Some(found);
+                continue;
+            };
+            let audio_ms = request.audio.ms();
+            let bare_before = before.bare();
+            record_again(before.evidence(&bare_before, audio_ms).doubt(&settings.guard));
+            // What two different decodes agree on was said, or is at least all that can be had.
+            if doubt.is_none() || (bare == bare_before && !found.cut_off) {
+                return Ok((found, language));
+            }
+            // Several beams help against loops and silence; what the model is only unsure of stays so.
+            let unsure = doubt == Some(Doubt::LowProbability)
+                && found.mean_log_probability > 2.0 * settings.guard.doubt_log_probability;
+            best = Some(if found.score(audio_ms) >= before.score(audio_ms) { found } else { before });
+            if unsure {
+                break;
+            }
+        }
+        let best = best.ok_or_else(|| {
+            let (given, most) = (request.audio.ms(), facts.longest().as_millis());
+            EngineError::Failed { engine: "whisper", reason: format!("{given} ms of audio, it hears {most} at most") }
+        })?;
+        Ok((best, language))
+    }
+}
+
+impl Worker for Decoder {
+    type Job = RecognizeRequest;
+    type Output = Transcript;
+
+    fn run(&mut self, request: RecognizeRequest, running: &Running) -> Result<Transcript, EngineError> {
+        let started = Instant::now();
+        let contexts = self.contexts.clone();
+        let (settings, facts) = (&contexts.settings, &contexts.facts);
+        let attempts =
+            policy::attempts(facts, request.audio.len(), request.priority, settings.context, settings.fallback);
+        let mut samples = level::normalized(&request.audio).to_f32();
+        samples.resize(samples.len().max(LEAST_SAMPLES), 0.0);
+        let (mut found, language) = self.best(&request, &attempts, &samples, running)?;
+        let audio_ms = request.audio.ms();
+        let bare = found.bare();
+        let evidence = found.evidence(&bare, audio_ms);
+        let mut no_speech_probability = None;
+        let rejected = if facts.nano() {
+            // It is never asked twice, and has no no-speech token.
+            evidence.doubt(&settings.guard).and_then(|doubt| match doubt {
+                Doubt::Repetition => Some("repetition"),
+                _ if found.mean_log_probability < settings.guard.min_log_probability => Some("low_probability"),
+                _ => None,
+            })
+        } else if request.priority == Priority::Partial && evidence.doubt(&settings.guard) == Some(Doubt::Repetition) {
+            // A loop must not become stable text; if it was said, the final says so.
+            Some("repetition")
+        } else {
+            evidence.rejected(
+                || {
+                    no_speech_probability = self.no_speech(request.words);
+                    no_speech_probability
+                },
+                &settings.guard,
+            )
+        };
+        if evidence.impossible() || found.cut_off {
+            found.shorten(&bare);
+        }
+        let language = if let Language::Known(id) = language { whisper_rs::get_lang_str(id) } else { None };
+        record(&request, running.queued, started.elapsed(), rejected);
+        let keep = rejected.is_none();
         Ok(Transcript {
-            text: if rejected.is_some() { String::new() } else { text::join(&words) },
-            words: if request.words && rejected.is_none() { timed(words, &request.audio) } else { vec![] },
-            mean_log_probability,
-            tokens: if rejected.is_some() { vec![] } else { tokens },
+            text: if keep { text::join(&found.words) } else { String::new() },
+            mean_log_probability: found.mean_log_probability,
+            tokens: if keep { found.tokens } else { vec![] },
+            words: if keep && request.words { timed(found.words, &request.audio) } else { vec![] },
             no_speech_probability,
-            language: whisper_rs::get_lang_str(found).map(str::to_owned),
+            language: language.map(str::to_owned),
             rejected,
             compute: started.elapsed(),
             queued: running.queued,
@@ -173,13 +277,63 @@ impl Worker for Decoder {
     }
 }
 
-/// Tells the metrics of a decode.
-fn tell(request: &RecognizeRequest, queued: Duration, compute: Duration) {
-    let priority = match request.priority {
-        Priority::Partial => "partial",
-        Priority::Final => "final",
-        Priority::Recording => "recording",
-    };
+/// What one decode gave.
+struct Hypothesis {
+    words: Vec<Word>,
+    tokens: Vec<i32>,
+    /// Over the text tokens and the end token.
+    mean_log_probability: f32,
+    /// Stopped by the bound on its tokens.
+    cut_off: bool,
+}
+
+impl Hypothesis {
+    fn bare(&self) -> Vec<String> {
+        self.words.iter().map(|word| guard::bare(&word.text)).filter(|word| !word.is_empty()).collect()
+    }
+
+    fn evidence<'a>(&self, bare: &'a [String], audio_ms: u32) -> Evidence<'a> {
+        let (mean_log_probability, cut_off) = (self.mean_log_probability, self.cut_off);
+        Evidence { words: bare, mean_log_probability, audio_ms, cut_off }
+    }
+
+    /// Of results in doubt the greatest is taken: text before none, what can have been said before what cannot, then what
+    /// the model is surer of.
+    fn score(&self, audio_ms: u32) -> (bool, bool, f32) {
+        let bare = self.bare();
+        let possible = !self.cut_off && !self.evidence(&bare, audio_ms).impossible();
+        (!bare.is_empty(), possible, self.mean_log_probability)
+    }
+
+    /// Takes out of a loop what was not said: of the repeated words two rounds stay.
+    fn shorten(&mut self, bare: &[String]) {
+        let Some(repeated) = guard::repetition(bare) else { return };
+        // `bare` leaves out words without letters.
+        let mut at = 0;
+        let cut = repeated.from + 2 * repeated.length..repeated.from + repeated.words;
+        self.words.retain(|word| {
+            let counts = !guard::bare(&word.text).is_empty();
+            let keep = !cut.contains(&at);
+            at += usize::from(counts);
+            keep
+        });
+        self.tokens.clear();
+    }
+}
+
+/// Counts a decode that followed one in doubt.
+fn record_again(doubt: Option<Doubt>) {
+    if let Some(doubt) = doubt {
+        metrics::counter!(measure::RECOGNITION_AGAIN, "doubt" => doubt.name()).increment(1);
+    }
+}
+
+/// Records the metrics of a request.
+fn record(request: &RecognizeRequest, queued: Duration, compute: Duration, rejected: Option<&'static str>) {
+    let priority = request.priority.name();
+    if let Some(reason) = rejected {
+        metrics::counter!(measure::RECOGNITION_REJECTED, "reason" => reason, "priority" => priority).increment(1);
+    }
     let sound = Duration::from_millis(request.audio.ms().into());
     measure::RECOGNIZED.add(sound);
     metrics::histogram!(measure::RECOGNITION_QUEUE, "priority" => priority).record(queued);
@@ -189,17 +343,20 @@ fn tell(request: &RecognizeRequest, queued: Duration, compute: Duration) {
     }
 }
 
-fn base_parameters(language: Language, threads: i32) -> FullParams<'static, 'static> {
-    let mut parameters = FullParams::new(SamplingStrategy::Greedy { best_of: 1 });
+fn base_parameters(language: Language, beams: u8, threads: i32) -> FullParams<'static, 'static> {
+    let mut parameters = FullParams::new(if beams > 1 {
+        SamplingStrategy::BeamSearch { beam_size: i32::from(beams), patience: -1.0 }
+    } else {
+        SamplingStrategy::Greedy { best_of: 1 }
+    });
     parameters.set_language(match language {
         Language::Known(id) => Some(whisper_rs::get_lang_str(id).unwrap_or("en")),
         Language::Detect => None,
     });
     parameters.set_n_threads(threads);
     parameters.set_no_context(true);
-    parameters.set_single_segment(true);
-    // Without timestamps a decode is shorter, and small models are better; distilled ones are forced to it anyway.
-    parameters.set_no_timestamps(true);
+    // Its own second tries would use the same context and chance; `policy` has better ones.
+    parameters.set_temperature_inc(0.0);
     // whisper.cpp reads the no-speech probability off a row of logits that it did not compute in this mode, so it
     // must not act on it; `no_speech` below asks properly.
     parameters.set_no_speech_thold(f32::INFINITY);
@@ -247,13 +404,23 @@ unsafe extern "C" fn aborted(running: *mut c_void) -> bool {
     running.aborted()
 }
 
-/// The text tokens, their numbers, and the mean log-probability over them and the end token.
-fn collect(state: &WhisperState, end: i32) -> (Vec<Piece>, Vec<i32>, f32) {
+#[expect(unsafe_code, reason = "a C callback")]
+unsafe extern "C" fn skip(_: *mut WhisperSysContext, _: *mut WhisperSysState, _: *mut c_void) -> bool {
+    false
+}
+
+/// What was decoded last; `most` is the bound on its tokens.
+fn collect(state: &WhisperState, end: i32, most: i32) -> Hypothesis {
     let (mut pieces, mut tokens) = (Vec::new(), Vec::new());
     let (mut sum, mut count) = (0.0_f32, 0_u16);
+    let mut cut_off = false;
     for segment in state.as_iter() {
+        cut_off |= segment.n_tokens() > most;
         for token in (0..segment.n_tokens()).filter_map(|index| segment.get_token(index)) {
             let data = token.token_data();
+            if data.id > end {
+                continue; // a timestamp
+            }
             sum += data.plog;
             count += 1;
             if data.id < end {
@@ -267,7 +434,8 @@ fn collect(state: &WhisperState, end: i32) -> (Vec<Piece>, Vec<i32>, f32) {
             }
         }
     }
-    (pieces, tokens, if count == 0 { 0.0 } else { sum / f32::from(count) })
+    let mean_log_probability = if count == 0 { 0.0 } else { sum / f32::from(count) };
+    Hypothesis { words: text::words(&pieces), tokens, mean_log_probability, cut_off }
 }
 
 /// How likely the model thinks that nobody spoke: the probability of its no-speech token right after the start token,

@@ -15,16 +15,10 @@ use whisper_rs::{
     DtwAhead, DtwMode, DtwModelPreset, DtwParameters, WhisperContext, WhisperContextParameters, WhisperError,
 };
 
-use super::{
-    super::{EngineError, Priority},
-    BUNDLED, WhisperModel, WhisperSettings,
-};
+use super::{super::EngineError, BUNDLED, WhisperModel, WhisperSettings, policy::SPARE_STEPS, requantize};
 
 /// Length of one encoder step.
 pub const STEP_MS: u32 = 20;
-/// Steps of the context that are left free behind the audio: whisper.cpp rounds up, and words at the very end of the
-/// context are heard badly.
-const SPARE_STEPS: u32 = 12;
 /// See [`Facts::max_audio`].
 const NANO_HEARS: Duration = Duration::from_secs(6);
 /// How an alignment head of a model that is not OpenAI's is chosen for the bundled one: these were trained to
@@ -53,6 +47,11 @@ impl Facts {
         self.vocabulary >= 51_865
     }
 
+    /// How many languages it knows: OpenAI's large-v3 added Cantonese at the end.
+    pub fn languages(&self) -> i32 {
+        if self.multilingual() { self.vocabulary as i32 - 51_766 } else { 1 }
+    }
+
     /// The bundled model or one trained by the same recipe: no prompt, no no-speech token, 60 tokens.
     pub fn nano(&self) -> bool {
         self.audio_width <= 128
@@ -69,23 +68,9 @@ impl Facts {
         if self.nano() { self.longest().min(NANO_HEARS) } else { self.longest() }
     }
 
-    /// The encoder context for `samples` of audio, in steps, or `None` if they are too many.
-    ///
-    /// Large models go wrong when the context ends right behind the speech; whisper.cpp's issue 1855 found a margin
-    /// of 128 steps to do. The nano model was trained with contexts of 128, 256 and 512.
-    pub fn context_for(&self, samples: usize, class: Priority, floor: Option<u32>) -> Option<u32> {
-        let (margin, measured_floor, grain) = match class {
-            // Measured to do for short sentences; half the cost where a mistake is soon mended.
-            Priority::Partial if self.nano() => (SPARE_STEPS, 64, 32),
-            Priority::Final | Priority::Recording if self.nano() => (SPARE_STEPS, 128, 32),
-            _ => (128, 256, 64),
-        };
-        let steps = u32::try_from(samples.div_ceil(320)).ok()?;
-        if steps + SPARE_STEPS > self.audio_context + 1 {
-            return None;
-        }
-        let wanted = (steps + margin).next_multiple_of(grain).max(floor.unwrap_or(measured_floor));
-        Some(wanted.min(self.audio_context))
+    /// Whether it can write timestamps: whisper.cpp takes a decoder of two layers for a distilled one and forbids them.
+    pub fn timestamps(&self) -> bool {
+        !self.nano() && self.text_layers != 2
     }
 
     fn alignment(&self) -> DtwMode<'static> {
@@ -115,7 +100,7 @@ impl Facts {
 /// Reads the model's dimensions and checks that it is whole.
 pub fn inspect(model: &WhisperModel) -> Result<Facts, EngineError> {
     match model {
-        WhisperModel::Bundled => walk(Cursor::new(BUNDLED), BUNDLED.len() as u64).map_err(|e| broken(e, None)),
+        WhisperModel::Bundled => inspect_bytes(BUNDLED),
         WhisperModel::File(path) => {
             let file = File::open(path).map_err(|error| missing(path, &error))?;
             let meta = file.metadata().map_err(|error| missing(path, &error))?;
@@ -125,6 +110,11 @@ pub fn inspect(model: &WhisperModel) -> Result<Facts, EngineError> {
             walk(BufReader::new(file), meta.len()).map_err(|error| broken(error, Some(path)))
         }
     }
+}
+
+/// As [`inspect`], of a model in memory.
+pub fn inspect_bytes(model: &[u8]) -> Result<Facts, EngineError> {
+    walk(Cursor::new(model), model.len() as u64).map_err(|error| broken(error, None))
 }
 
 /// Loads the model, with word times if `aligning`.
@@ -140,9 +130,22 @@ pub fn open(settings: &WhisperSettings, facts: &Facts, aligning: bool) -> Result
     }
     let opened = match &settings.model {
         WhisperModel::Bundled => WhisperContext::new_from_buffer_with_params(BUNDLED, parameters),
-        WhisperModel::File(path) => WhisperContext::new_with_params(path, parameters),
+        WhisperModel::File(path) => match wide(path, facts, settings) {
+            Some(wide) => WhisperContext::new_from_buffer_with_params(&wide, parameters),
+            None => WhisperContext::new_with_params(path, parameters),
+        },
     };
     opened.map_err(|error| failed(&error))
+}
+
+/// The model with the weights that this processor multiplies fastest, where that differs from the file.
+fn wide(path: &Path, facts: &Facts, settings: &WhisperSettings) -> Option<Vec<u8>> {
+    let accelerated = settings.use_gpu && cfg!(any(feature = "cuda", feature = "vulkan", feature = "metal"));
+    if accelerated || facts.bytes > requantize::MOST_BYTES {
+        return None;
+    }
+    // A file that cannot be read now is whisper.cpp's to complain about.
+    requantize::widened(&std::fs::read(path).ok()?)
 }
 
 pub fn failed(error: &WhisperError) -> EngineError {
@@ -237,7 +240,7 @@ fn wrong(reason: &str) -> io::Error {
 }
 
 /// Bytes and elements of one block of a ggml number format.
-fn block_of(kind: u32) -> Option<(u64, u64)> {
+pub fn block_of(kind: u32) -> Option<(u64, u64)> {
     Some(match kind {
         0 => (4, 1),
         1 | 30 => (2, 1),

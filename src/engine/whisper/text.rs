@@ -1,5 +1,6 @@
 //! Tokens to words.
 
+use super::remarks;
 use crate::model::Word;
 
 /// A token of text as whisper.cpp gives it.
@@ -70,31 +71,22 @@ fn spaceless(c: char) -> bool {
         | '\u{3041}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{20000}'..='\u{3ffff}')
 }
 
-/// What opens and closes a remark.
-const REMARKS: [(char, char); 6] = [('[', ']'), ('(', ')'), ('*', '*'), ('［', '］'), ('（', '）'), ('【', '】')];
-
-/// Drops words in brackets and words without a letter or digit.
+/// Drops remarks, speaker marks and words without a letter or digit.
 fn without_remarks(words: Vec<Word>) -> Vec<Word> {
-    let mut closing = None;
+    let chars: Vec<char> = words.iter().flat_map(|word| word.text.chars()).collect();
+    let mut masked = remarks::mask(&chars).into_iter();
     let mut kept: Vec<Word> = Vec::with_capacity(words.len());
     for mut word in words {
-        let mut text = String::with_capacity(word.text.len());
-        for c in word.text.chars() {
-            match (closing, c) {
-                (Some(close), c) if c == close => closing = None,
-                (Some(_), _) | (None, '♪' | '♫' | '>') => {}
-                (None, c) => match REMARKS.iter().find(|(open, _)| *open == c) {
-                    Some((_, close)) => closing = Some(*close),
-                    None => text.push(c),
-                },
-            }
-        }
-        word.text = text;
-        if word.text.chars().any(char::is_alphanumeric) {
+        let dictated = |c: char| !matches!(c, '♪' | '♫');
+        word.text = word.text.chars().filter(|c| !masked.next().unwrap_or(false) && dictated(*c)).collect();
+        word.text = word.text.replace(">>", "");
+        let mark = word.text.trim();
+        if mark.chars().any(char::is_alphanumeric) {
             kept.push(word);
-        } else if let (Some(last), false) = (kept.last_mut(), word.text.trim().is_empty()) {
-            // A mark that stands alone, as in French before "?", stays with its word.
-            if word.text.trim().chars().count() == 1 && !word.text.trim().starts_with(['-', '–', '—']) {
+        } else if let (Some(last), 1) = (kept.last_mut(), mark.chars().count()) {
+            // A mark that stands alone, as in French before "?" or in a formula, stays with its word; a dash only there.
+            let dash = mark.starts_with(['-', '–', '—']);
+            if !dash || last.text.ends_with(|c: char| c.is_ascii_digit()) {
                 last.text.push_str(&word.text);
             }
         }

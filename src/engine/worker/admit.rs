@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use super::{
     super::{EngineError, Priority},
-    Occupant, State, Worker,
+    LIVE, Occupant, State, Worker,
     queue::Waiting,
 };
 
@@ -25,6 +25,13 @@ impl<W: Worker> State<W> {
             partial.answer(Err(EngineError::Overloaded { retry_after_ms: self.retry_after_ms() }));
         } else {
             self.queue.push(Priority::Partial, partial);
+            // Recordings had all threads while nobody talked.
+            let recordings = |o: &Occupant| o.priority == Priority::Recording && !o.withdrawn.load(Ordering::Relaxed);
+            if self.running.iter().all(|o| o.as_ref().is_some_and(recordings))
+                && let Some(youngest) = self.running.iter().flatten().max_by_key(|o| o.started)
+            {
+                youngest.withdrawn.store(true, Ordering::Relaxed);
+            }
         }
     }
 
@@ -70,7 +77,8 @@ impl<W: Worker> State<W> {
         loop {
             let recording = |o: &&Occupant| o.priority == Priority::Recording;
             let busy = self.running.iter().flatten().filter(recording).count();
-            let (priority, waiting) = self.queue.pop(busy + 1 < self.running.len().max(2))?;
+            let live = self.last_live.is_some_and(|last| last.elapsed() < LIVE);
+            let (priority, waiting) = self.queue.pop(!live || busy + 1 < self.running.len().max(2))?;
             if !waiting.abandoned() {
                 return Some((priority, waiting));
             }

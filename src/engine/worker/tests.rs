@@ -169,6 +169,8 @@ fn a_final_without_an_idle_thread_takes_the_youngest_partials() {
 fn recordings_leave_a_thread_for_the_living_and_give_theirs_up_for_a_final() {
     let stage = Stage::new(2, 16);
     let recording = SessionId::fresh();
+    assert_eq!(answer(stage.finishing(SessionId::fresh(), Priority::Partial, 9)), Ok(9));
+    assert_eq!(stage.order(1), [9], "somebody talks");
     let first = stage.submit(recording, Priority::Recording, 1, Play::Abort);
     assert_eq!(stage.began.recv(), Ok(1));
     let second = stage.finishing(recording, Priority::Recording, 2);
@@ -181,6 +183,21 @@ fn recordings_leave_a_thread_for_the_living_and_give_theirs_up_for_a_final() {
     drop(open);
     assert_eq!(answer(busy), Ok(0));
     assert_eq!(stage.pool.load().waiting_recordings, 0);
+}
+
+#[test]
+fn recordings_have_all_threads_until_somebody_talks() {
+    let stage = Stage::new(2, 16);
+    let recording = SessionId::fresh();
+    let (open, gate) = mpsc::channel();
+    let first = stage.submit(recording, Priority::Recording, 1, Play::Gate(gate));
+    assert_eq!(stage.began.recv(), Ok(1));
+    let second = stage.submit(recording, Priority::Recording, 2, Play::Abort);
+    assert_eq!(stage.began.recv(), Ok(2), "nobody talks");
+    assert_eq!(answer(stage.finishing(SessionId::fresh(), Priority::Partial, 3)), Ok(3));
+    assert_eq!(answer(second), Err(EngineError::Superseded), "the youngest gives its thread up");
+    drop(open);
+    assert_eq!(answer(first), Ok(1));
 }
 
 #[test]

@@ -103,7 +103,7 @@ pub async fn synthesize(
     JsonBody(speech): JsonBody<Speech>,
 ) -> Result<Response, ApiError> {
     caller.needs(Scope::Tts)?;
-    let sound = speaking::begin(&work, requests(&work, &speech)?, speech.format);
+    let sound = speaking::begin(&work, requests(&work, &speech)?, speech.format, false);
     Ok(speaking::answer(speaking::first(sound).await?, speech.format))
 }
 
@@ -119,9 +119,6 @@ fn requests(work: &Work, speech: &Speech) -> Result<Vec<SpeakRequest>, ApiError>
         return Err(ApiError::field("voice", "there is no such voice", "GET /api/tts/voices/ lists them"));
     }
     let language = work::language(speech.language.as_deref(), &[])?;
-    let requests = speaking::sentences(text, speech.voice.as_deref(), language.as_deref(), speech.speed);
-    if requests.is_empty() {
-        return Err(ApiError::field("text", "there is nothing to speak in it", "write words"));
-    }
-    Ok(requests)
+    let synthesizer = work.engines.speech.as_ref();
+    Ok(speaking::sentences(synthesizer, text, speech.voice.as_deref(), language.as_deref(), speech.speed))
 }

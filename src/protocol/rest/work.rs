@@ -10,6 +10,7 @@ use crate::{
     conversation::{history::PromptSettings, journal::Journal},
     engine::Engines,
     job::{Failure, JobError, Jobs},
+    model::parse_language,
     protocol::error::{ApiError, Code},
 };
 
@@ -61,21 +62,23 @@ pub fn text<'t>(field: &str, text: &'t str, most: usize) -> Result<&'t str, ApiE
     Ok(trimmed)
 }
 
-/// A language somebody wishes for: an ISO 639-1 code, with or without a country, or `auto`. `known`: what the engine
-/// knows; empty: any.
+/// A language as clients name it ([`parse_language`]). `known`: what the engine knows; empty: any, also codes of two or
+/// three letters that name none of ours (voices know more languages than recognisers).
 ///
 /// # Errors
 /// The field's.
 pub(super) fn language(wish: Option<&str>, known: &[String]) -> Result<Option<String>, ApiError> {
-    let Some(wish) = wish.map(str::trim).filter(|wish| !wish.is_empty()) else { return Ok(None) };
-    let language = wish.split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase();
-    if language == "auto" {
-        return Ok(None);
-    }
-    // Whisper knows a few languages that have three letters only.
-    if !matches!(language.len(), 2 | 3) || !language.bytes().all(|byte| byte.is_ascii_lowercase()) {
-        return Err(ApiError::field("language", "not an ISO 639-1 code or auto", "two letters, such as en"));
-    }
+    let Some(wish) = wish.map(str::trim) else { return Ok(None) };
+    let code = || wish.split(['-', '_']).next().filter(|code| matches!(code.len(), 2 | 3)).map(str::to_ascii_lowercase);
+    let language = match parse_language(wish) {
+        Ok(None) => return Ok(None),
+        Ok(Some(language)) => language.to_owned(),
+        Err(unknown) => {
+            code().filter(|code| known.is_empty() && code.bytes().all(|byte| byte.is_ascii_lowercase())).ok_or_else(
+                || ApiError::field("language", unknown, "a code such as en, a name such as english, or auto"),
+            )?
+        }
+    };
     if !known.is_empty() && !known.contains(&language) {
         let few = known.iter().take(12).map(String::as_str).collect::<Vec<_>>().join(", ");
         return Err(ApiError::field(
@@ -141,10 +144,12 @@ mod tests {
             (Some(""), None),
             (Some("en-GB"), Some("en")),
             (Some("RU"), Some("ru")),
+            (Some("english"), Some("en")),
+            (Some("rus"), Some("ru")),
         ] {
             assert_eq!(language(wish, &known).expect("a language"), found.map(str::to_owned), "{wish:?}");
         }
-        for wish in ["english", "e", "1234", "de", "я"] {
+        for wish in ["klingon", "e", "1234", "de", "я"] {
             assert_eq!(
                 language(Some(wish), &known).expect_err("no language of ours").code,
                 Code::InvalidField,
@@ -152,6 +157,7 @@ mod tests {
             );
         }
         assert_eq!(language(Some("de"), &[]).expect("any"), Some("de".into()));
+        assert_eq!(language(Some("ga-IE"), &[]).expect("Irish, which voices know"), Some("ga".into()));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::{
         journal::Owner,
         message::{Command, Event, Mode, SessionOptions, TurnDetection},
     },
-    model::TurnId,
+    model::{TurnId, parse_language},
 };
 
 /// Sound from audio-start to audio-stop; what comes after that is not heard.
@@ -186,7 +186,7 @@ impl Unheard {
 /// A session's options for what a client asked, on top of the server's own.
 pub fn options(asked: &Transcribe, defaults: &SessionOptions) -> SessionOptions {
     let mut options = SessionOptions { mode: Mode::Transcribe, ..defaults.clone() };
-    if let Some(language) = asked.language.as_deref().and_then(primary) {
+    if let Some(language) = asked.language.as_deref().and_then(known_language) {
         options.language = Some(language);
     }
     if let TurnDetection::Voice { silence_ms, adaptive, .. } = &mut options.turn_detection {
@@ -214,11 +214,16 @@ pub fn options(asked: &Transcribe, defaults: &SessionOptions) -> SessionOptions 
     options
 }
 
-/// ISO 639-1 of `en-US`, `en_US` and `en`; `None`: it says nothing.
+/// ISO 639-1 of `en-US`, `en_US` and `en`, also where no recogniser knows it; `None`: it says nothing.
 pub fn primary(language: &str) -> Option<String> {
     let first = language.split(['-', '_']).next().unwrap_or_default().trim().to_ascii_lowercase();
     let known = (2..=3).contains(&first.len()) && first.bytes().all(|byte| byte.is_ascii_lowercase());
     known.then_some(first)
+}
+
+/// The code of a language that a recogniser may know, as clients name it; `None`: it says nothing.
+fn known_language(name: &str) -> Option<String> {
+    parse_language(name).ok().flatten().map(str::to_owned)
 }
 
 /// The text of all utterances, in their order, of which nothing is ever taken back.
@@ -337,7 +342,7 @@ mod tests {
         let plain = super::options(&Transcribe::default(), &defaults);
         assert_eq!((plain.language.as_deref(), plain.spelling), (Some("ru"), None));
         for nothing in ["auto", "", "*", "ПРИВЕТ"] {
-            assert_eq!(primary(nothing), None, "{nothing}");
+            assert_eq!((primary(nothing), known_language(nothing)), (None, None), "{nothing}");
         }
     }
 }

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     audio::{Encoding, Pcm, RateConverter, SampleRate, encode},
     conversation::sentence::{Sentence, Splitter},
-    engine::{SpeakRequest, SpeechStream, Synthesizer},
+    engine::{SpeakRequest, SpeechStream, Synthesizer, speech::spoken_language},
 };
 
 /// Samples of one audio-chunk.
@@ -108,7 +108,7 @@ impl Speaking {
         let long = text.chars().count() > self.max_chars;
         if !long {
             let request = self.request(manner);
-            let mut splitter = Splitter::new(request.language.as_deref());
+            let mut splitter = self.splitter(&request);
             let mut sentences = match ssml(manner) {
                 Some(mut ssml) => splitter.push(&ssml.push(text)),
                 None => splitter.push(text),
@@ -124,7 +124,7 @@ impl Speaking {
     pub fn start(&mut self, manner: &SynthesizeStart) {
         self.steps.push_back(Step::Begin);
         let request = self.request(manner);
-        let splitter = Splitter::new(request.language.as_deref());
+        let splitter = self.splitter(&request);
         self.streaming = Some(Streaming { manner: request, splitter, ssml: ssml(manner), chars: 0 });
     }
 
@@ -195,6 +195,11 @@ impl Speaking {
                 self.steps.extend([step, Step::EndGroup]);
             }
         }
+    }
+
+    fn splitter(&self, request: &SpeakRequest) -> Splitter {
+        let language = spoken_language(self.speech.as_ref(), request.voice.as_deref(), request.language.as_deref());
+        Splitter::new(language.as_deref())
     }
 
     fn request(&self, manner: &SynthesizeStart) -> SpeakRequest {

@@ -13,7 +13,8 @@ import { check } from '../views/forms.js';
  *   speakers: number, licence: string | null, card: boolean, bytes: number, installed: boolean, in_use: boolean,
  *   built_in: boolean, can_pull: boolean, checked: string | null}} Model
  * @typedef {{id: string, name: string, kind: string, state: string, bytes: number, total: number | null, rate: number,
- *   already: boolean, trouble: {code: string, message: string, hint: string} | null}} Download
+ *   already: boolean, source?: string | null, skipped?: {source: string, reason: string}[],
+ *   trouble: {code: string, message: string, hint: string} | null}} Download
  */
 
 const OVER = new Set(['done', 'failed', 'cancelled']);
@@ -173,6 +174,9 @@ function progress(download) {
   }
   bar.hide();
   said.textContent = download.already ? t('models.already') : t(`models.state_${download.state}`);
+  if (download.state === 'done' && download.source) said.textContent += ` ${t('models.came_from', { source: download.source })}`;
+  const skipped = (download.skipped ?? []).map((one) => t('models.not_from', one));
+  if (skipped.length > 0) item.querySelector('.soft')?.replaceChildren(skipped.join(' '));
   if (download.trouble) {
     const { code: why, hint, message } = download.trouble;
     said.textContent = t(`models.trouble_${why}`);

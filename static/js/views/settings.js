@@ -106,12 +106,12 @@ export class Settings {
     this.chip.setAttribute('aria-label', demo ? t('engine.demo_details') : t('engine.details', { model: engines.llm.model }));
     find('engines-note', HTMLElement).textContent = demo ? t('engine.demo_note') : '';
     find('engines', HTMLElement).replaceChildren(...engineEntries(engines));
-    this.demoNote.hidden = !demo;
+    this.demoNote.hidden = !(engines.asr?.demo || engines.llm?.demo);
     examples(engines.llm.languages);
     const more = make('button', 'link', t('engine.better'));
     more.type = 'button';
     more.onclick = () => this.open('engines-title');
-    this.demoNote.replaceChildren(`${t('engine.welcome')} `, more);
+    this.demoNote.replaceChildren(`${t(engines.asr?.demo ? 'engine.welcome' : 'engine.welcome_chat')} `, more);
   }
 
   /**

@@ -313,7 +313,7 @@ async fn a_voice_is_seen_when_both_of_its_files_are_there() {
     let mut voice = model(None);
     voice.kind = ModelKind::Tts;
     voice.name = "xx-a-low";
-    voice.licence = Licence::Card { source: "v/MODEL_CARD".into() };
+    voice.licence = Licence::Card { source: "v/MODEL_CARD".into(), text: None };
     voice.files = vec![file("xx-a-low.onnx.json", &description()), file("xx-a-low.onnx", &content())];
     let mut missing = voice.clone();
     missing.files[1].source = "v/nowhere".into();

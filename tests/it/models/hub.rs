@@ -230,6 +230,7 @@ pub fn model(digest: Option<Published>) -> Entry {
             size: Size::About(300_000),
             digest,
         }],
+        recipes: Vec::new(),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
     audio::{Encoding, SampleRate},
     conversation::message::{Command, Interrupt, Mode, SessionOptions, TurnDetection},
     engine::VoiceInfo,
-    model::ConversationId,
+    model::{ConversationId, parse_language},
     protocol::{error::ApiError, native::wire},
 };
 
@@ -126,19 +126,13 @@ fn format(wish: Option<wire::PartialFormat>, default_rate: u32, field: &str) -> 
 }
 
 fn wished_language(language: String, offer: &Offer) -> Result<Option<String>, ApiError> {
-    // Browsers say `en-US`; which English it is makes no difference to a recogniser.
-    let language = language.split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase();
-    if language == "auto" {
-        return Ok(None);
-    }
-    // Whisper knows a few languages that have three letters only.
-    if !matches!(language.len(), 2 | 3) || !language.bytes().all(|byte| byte.is_ascii_lowercase()) {
-        return Err(ApiError::invalid(
-            "language",
-            "must be an ISO 639-1 code or auto",
-            "two lower-case letters, such as en",
-        ));
-    }
+    let language = match parse_language(&language) {
+        Ok(None) => return Ok(None),
+        Ok(Some(language)) => language.to_owned(),
+        Err(unknown) => {
+            return Err(ApiError::invalid("language", unknown, "a code such as en, a name such as english, or auto"));
+        }
+    };
     if !offer.languages.is_empty() && !offer.languages.contains(&language) {
         return Err(ApiError::invalid(
             "language",
@@ -271,7 +265,7 @@ mod tests {
 
     #[test]
     fn a_language_may_come_with_its_country() {
-        for language in ["en", "en-US", "EN_gb"] {
+        for language in ["en", "en-US", "EN_gb", "english", "eng"] {
             let start = started(json!({ "language": language })).expect("English is known");
             assert_eq!(start.options.language.as_deref(), Some("en"), "{language}");
         }
@@ -316,7 +310,7 @@ mod tests {
         for (fields, field) in [
             (json!({"audio": {"sample_rate": 7999}}), "audio.sample_rate"),
             (json!({"output": {"sample_rate": 48001}}), "output.sample_rate"),
-            (json!({"language": "english"}), "language"),
+            (json!({"language": "klingon"}), "language"),
             (json!({"language": "de"}), "language"),
             (json!({"voice": "nobody"}), "voice"),
             (json!({"speed": 0.2}), "speed"),

@@ -11,10 +11,11 @@ use flate2::{Compression, write::ZlibEncoder};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{languages, wish::AnswerFormat};
+use super::wish::AnswerFormat;
 use crate::{
     conversation::offline::Heard,
     job::{Segment, segments},
+    model::language_name,
     protocol::rest::export::{recording_srt, recording_vtt},
 };
 
@@ -120,7 +121,7 @@ impl Told {
 
     fn verbose(&self) -> OpenAiTranscription {
         let code = if self.translated { Some("en") } else { self.language.as_deref() };
-        let language = code.map_or("unknown", |code| languages::name(code).unwrap_or(code));
+        let language = code.map_or("unknown", |code| language_name(code).unwrap_or(code));
         let words = || {
             let words = self.pieces.iter().flat_map(|piece| &piece.transcript.words);
             words

@@ -137,7 +137,7 @@ pub async fn speech(
         Some("sse") => true,
         Some(_) => return Err(Refused::value("stream_format", "it is neither audio nor sse", "leave it out")),
     };
-    let sound = speaking::first(speaking::begin(&work, requests(&work, &asked)?, format)).await?;
+    let sound = speaking::first(speaking::begin(&work, requests(&work, &asked)?, format, !events)).await?;
     if events {
         let tokens = asked.input.chars().count().div_ceil(CHARS_PER_TOKEN);
         // It ends by itself when the server does, with a word about it.
@@ -177,11 +177,7 @@ fn requests(work: &Work, asked: &OpenAiSpeech) -> Result<Vec<SpeakRequest>, Refu
     // Clients bring OpenAI's names; who asks for `alloy` wants to hear something.
     let known = work.engines.speech.voices();
     let voice = asked.voice.as_ref().map(OpenAiVoiceName::id).filter(|id| known.iter().any(|voice| voice.id == **id));
-    let requests = speaking::sentences(text, voice, None, speed);
-    if requests.is_empty() {
-        return Err(Refused::value("input", "there is nothing to speak in it", "write words"));
-    }
-    Ok(requests)
+    Ok(speaking::sentences(work.engines.speech.as_ref(), text, voice, None, speed))
 }
 
 /// The sound as events; what goes wrong is the last.

@@ -79,7 +79,11 @@ pub const FIELDS: &[FieldOf] = &[
     field(SPEECH, "response_format=mp3", Yes),
     field(SPEECH, "response_format=opus", Yes),
     field(SPEECH, "response_format=flac", Yes),
-    field(SPEECH, "response_format=wav", Partly("its header leaves the length open")),
+    field(
+        SPEECH,
+        "response_format=wav",
+        Partly("up to 30 s come at the end, with their length; a longer one leaves it open"),
+    ),
     field(SPEECH, "response_format=pcm", Yes),
     field(SPEECH, "response_format=aac", No("there is no encoder; 400")),
     field(SPEECH, "speed", Yes),

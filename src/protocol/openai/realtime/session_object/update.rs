@@ -5,9 +5,12 @@ use std::ops::RangeInclusive;
 use serde_json::Value;
 
 use super::{Config, Format, Offer, SessionKind, Transcription, Vad, tools, turn::within};
-use crate::protocol::openai::realtime::{
-    fault::Fault,
-    wire::session::{InputWish, OutputWish, SessionWish, TranscriptionWish, TurnDetectionWish},
+use crate::{
+    model::parse_language,
+    protocol::openai::realtime::{
+        fault::Fault,
+        wire::session::{InputWish, OutputWish, SessionWish, TranscriptionWish, TurnDetectionWish},
+    },
 };
 
 /// A system prompt longer than this would crowd out the conversation.
@@ -234,13 +237,11 @@ fn transcription(
     Ok(current)
 }
 
-/// Clients say `en-US`; which English it is makes no difference. One the recogniser does not know is left for it to
-/// find out.
+/// One the recogniser does not know is left for it to find out.
 fn known_language(language: &str, offer: &Offer) -> Option<String> {
-    let language = language.split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase();
-    let plain = matches!(language.len(), 2 | 3) && language.bytes().all(|byte| byte.is_ascii_lowercase());
-    let known = offer.languages.is_empty() || offer.languages.contains(&language);
-    (plain && known).then_some(language)
+    let language = parse_language(language).ok().flatten()?;
+    let known = offer.languages.is_empty() || offer.languages.iter().any(|known| known == language);
+    known.then(|| language.to_owned())
 }
 
 fn keep(param: &str, wish: Option<&Option<Value>>, into: &mut Value) -> Result<(), Fault> {
