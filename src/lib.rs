@@ -16,3 +16,4 @@ pub mod model;
 pub mod page;
 pub mod protocol;
 pub mod store;
+pub mod surrogates;

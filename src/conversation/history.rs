@@ -7,7 +7,10 @@ use std::collections::VecDeque;
 
 use super::item::{After, ItemKey};
 use crate::{
-    engine::ChatRequest,
+    engine::{
+        ChatRequest,
+        tokens::{TokenCount, message_tokens, text_tokens},
+    },
     model::{Message, Role, SessionId, ToolCall, TurnId},
 };
 
@@ -24,16 +27,14 @@ pub const CUT_SHORT: &str = " …";
 
 /// Entries kept at most, whatever the budget: bounds memory when they are tiny.
 const MAX_ENTRIES: usize = 1_024;
-/// What a message costs beyond its text: role and separators of the usual chat templates.
-const MESSAGE_TOKENS: usize = 4;
 
 /// What the chat model is told and how much it is reminded of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PromptSettings {
     /// `SYSTEM_PROMPT`: what the model is told first; empty: [`DEFAULT_SYSTEM_PROMPT`].
     pub system_prompt: String,
-    /// `HISTORY_TOKENS`: how many tokens (estimated, see [`estimate_tokens`]) system prompt, history and the
-    /// newest words may take; the oldest turns go first. Keep it below the model's context less the longest reply.
+    /// `HISTORY_TOKENS`: how many tokens system prompt, history and the newest words may take, estimated and then
+    /// corrected by what the model's server reports; the oldest turns go first.
     pub history_tokens: usize,
 }
 
@@ -70,6 +71,9 @@ struct Entry {
 #[derive(Debug, Clone)]
 pub struct History {
     system: String,
+    /// In the model's tokens.
+    tokens: usize,
+    /// The same in estimated ones.
     budget: usize,
     entries: VecDeque<Entry>,
 }
@@ -79,7 +83,12 @@ impl History {
     pub fn new(settings: &PromptSettings) -> Self {
         let asked = settings.system_prompt.trim();
         let system = if asked.is_empty() { DEFAULT_SYSTEM_PROMPT } else { asked }.to_owned();
-        Self { system, budget: settings.history_tokens, entries: VecDeque::new() }
+        Self { system, tokens: settings.history_tokens, budget: settings.history_tokens, entries: VecDeque::new() }
+    }
+
+    /// Measures by what the model has shown of its tokens, from the next request on.
+    pub fn measure(&mut self, count: TokenCount) {
+        self.budget = count.estimated(self.tokens);
     }
 
     /// Replaces the system prompt from the next request on; empty: none.
@@ -265,45 +274,13 @@ fn write(entry: &Entry, all: &[&Entry], messages: &mut Vec<Message>) {
     }
 }
 
-/// Roughly how many tokens `text` is to a language model: 4 characters each in Latin script, 2 in Cyrillic and other
-/// alphabets, 1 in Chinese, Japanese and Korean, and 2 tokens for an emoji. An estimate on the safe side for the
-/// byte-pair vocabularies of current models; the exact count would need the model's own tokenizer.
-#[must_use]
-pub fn estimate_tokens(text: &str) -> usize {
-    let quarters: usize = text
-        .chars()
-        .map(|c| match u32::from(c) {
-            0..=0x024f | 0x2000..=0x206f => 1,
-            0x1100..=0x11ff
-            | 0x2e80..=0x9fff
-            | 0xac00..=0xd7af
-            | 0xf900..=0xfaff
-            | 0xff00..=0xffef
-            | 0x2_0000..=0x3_ffff => 4,
-            0x1_f000..=0x1_faff => 8,
-            _ => 2,
-        })
-        .sum();
-    quarters.div_ceil(4)
-}
-
-fn text_tokens(text: &str) -> usize {
-    if text.is_empty() { 0 } else { MESSAGE_TOKENS + estimate_tokens(text) }
-}
-
-fn tokens_of(message: &Message) -> usize {
-    let calls: usize =
-        message.calls.iter().map(|call| text_tokens(&call.name) + estimate_tokens(&call.arguments)).sum();
-    text_tokens(&message.content) + calls
-}
-
 /// The index of the oldest entry that still fits, counting from the newest back. Where something is left out, what
 /// is left begins with what the person said or was told to: no half turns.
 fn first_that_fits(entries: &[&Entry], budget: usize) -> usize {
     let mut left = budget;
     let mut first = entries.len();
     for entry in entries.iter().rev().take(MAX_ENTRIES) {
-        let Some(rest) = left.checked_sub(tokens_of(&entry.message)) else { break };
+        let Some(rest) = left.checked_sub(message_tokens(&entry.message)) else { break };
         left = rest;
         first -= 1;
     }

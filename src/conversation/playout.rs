@@ -215,6 +215,12 @@ impl Playout {
         self.queued = 0;
     }
 
+    /// What was heard so far is no part of the reply, and nothing more of it is sent.
+    pub fn withdraw(&mut self) {
+        self.stop();
+        self.marks.clear();
+    }
+
     fn heard_by(&self, played: usize) -> String {
         let mut heard = String::new();
         for mark in &self.marks {
@@ -354,6 +360,27 @@ mod tests {
         }
         playout.acknowledge(100);
         assert_eq!(playout.heard(start), "One two. Three four five six.", "never backwards");
+    }
+
+    #[test]
+    fn what_was_withdrawn_is_not_heard_and_not_sent() {
+        let start = Instant::now();
+        let mut playout = Playout::new(RATE, Duration::from_secs(9));
+        playout.push(Part::Sentence("Let me think. ".into()));
+        playout.push(second());
+        drain(&mut playout, start);
+        playout.push(Part::Sentence("Which one? ".into()));
+        playout.push(second());
+        playout.withdraw();
+        playout.push(Part::Sentence("Hello there.".into()));
+        playout.push(second());
+        playout.push(Part::End);
+        let (texts, ms, step) = drain(&mut playout, start);
+        assert_eq!((texts, ms, step), (vec!["Hello there.".to_owned()], 1000, Step::Ended));
+        for (played, heard) in [(900, ""), (1500, "Hello"), (2000, "Hello there.")] {
+            playout.acknowledge(played);
+            assert_eq!(playout.heard(start), heard, "{played} ms");
+        }
     }
 
     #[test]

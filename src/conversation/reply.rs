@@ -1,7 +1,13 @@
 //! Makes one reply: tokens into sentences, sentences into sound. Runs as a task of its own and hands its parts
 //! over a bounded channel; dropping the receiver cancels the chat model and the voice.
 
-use std::time::Instant;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Instant,
+};
 
 use tokio::sync::mpsc;
 use tracing::{Instrument, field::Empty};
@@ -32,6 +38,23 @@ pub struct ReplyJob {
     pub rate: SampleRate,
     /// False: text only, piece by piece as the model writes it.
     pub speak: bool,
+    pub withdrawals: Withdrawals,
+}
+
+/// How often the model took back all it had written so far. Counted at once; what was made before follows in the
+/// channel up to a [`Made::Withdrawn`].
+#[derive(Debug, Clone, Default)]
+pub struct Withdrawals(Arc<AtomicU32>);
+
+impl Withdrawals {
+    #[must_use]
+    pub fn count(&self) -> u32 {
+        self.0.load(Ordering::Acquire)
+    }
+
+    fn add(&self) {
+        self.0.fetch_add(1, Ordering::Release);
+    }
 }
 
 /// What the maker tells, with the moment it happened.
@@ -40,6 +63,8 @@ pub enum Made {
     FirstToken(Instant),
     FirstSentence(Instant),
     FirstSound(Instant),
+    /// Nothing before this is part of the reply.
+    Withdrawn,
     /// How the model ended, just before the last part.
     Stopped(Stopped),
     Part(Part),
@@ -56,7 +81,9 @@ pub struct Stopped {
 
 /// What the model's half hands to the voice's.
 enum Piece {
-    Sentence(Sentence),
+    /// With how many withdrawals there had been.
+    Sentence(Sentence, u32),
+    Withdrawn,
     /// For nobody's ears: passed on in its place.
     Silent(Part),
 }
@@ -82,7 +109,9 @@ async fn run(engines: &Engines, job: ReplyJob, made: &mpsc::Sender<Made>) {
         let mut first_sound = true;
         while let Some(piece) = sentences.recv().await {
             match piece {
-                Piece::Sentence(sentence) => speak(engines, &job, made, sentence, &mut first_sound).await?,
+                Piece::Sentence(_, before) if before != job.withdrawals.count() => {}
+                Piece::Sentence(sentence, _) => speak(engines, &job, made, sentence, &mut first_sound).await?,
+                Piece::Withdrawn => drop(made.send(Made::Withdrawn).await),
                 Piece::Silent(part) => drop(made.send(Made::Part(part)).await),
             }
         }
@@ -122,7 +151,8 @@ async fn write(
     let mut stream = within(span.clone()).in_scope(|| engines.chat.reply(job.request.clone()));
     let language = spoken_language(engines.speech.as_ref(), job.voice.as_deref(), job.language.as_deref());
     let mut splitter = Splitter::new(language.as_deref());
-    let (mut first_token, mut first_sentence) = (true, true);
+    let mut out = Out { made, sentences: &sentences, withdrawals: &job.withdrawals, first: true, whole: false };
+    let mut first_token = true;
     let (mut calling, mut stopped) = (false, None);
     while let Some(delta) = stream.recv().await {
         match delta? {
@@ -138,13 +168,20 @@ async fn write(
                     continue;
                 }
                 for sentence in splitter.push(&text) {
-                    hand_over(sentence, &mut first_sentence, made, &sentences).await;
+                    out.hand_over(sentence).await;
                 }
+            }
+            ChatDelta::Withdrawn => {
+                tracing::info!("the chat model had been thinking aloud; what it thought is taken back");
+                splitter = Splitter::new(language.as_deref());
+                out.whole = false;
+                job.withdrawals.add();
+                let _ = sentences.send(Piece::Withdrawn).await;
             }
             ChatDelta::Call { call, id, name } => {
                 calling = true;
                 if let Some(sentence) = splitter.finish() {
-                    hand_over(sentence, &mut first_sentence, made, &sentences).await;
+                    out.hand_over(sentence).await;
                 }
                 let _ = sentences.send(Piece::Silent(Part::Call { call, id, name })).await;
             }
@@ -157,17 +194,38 @@ async fn write(
             }
         }
     }
-    if let Some(sentence) = splitter.finish() {
-        hand_over(sentence, &mut first_sentence, made, &sentences).await;
+    let cut_off = stopped.is_some_and(|stopped| stopped.cause == StopCause::Length);
+    // Who listens is better served by one sentence less than by half a sentence more.
+    if let Some(sentence) = splitter.finish().filter(|rest| !(cut_off && out.whole && !is_whole(&rest.text))) {
+        out.hand_over(sentence).await;
     }
     stopped.ok_or_else(|| EngineError::Failed { engine: "chat", reason: "the reply broke off".into() })
 }
 
-async fn hand_over(sentence: Sentence, first: &mut bool, made: &mpsc::Sender<Made>, sentences: &mpsc::Sender<Piece>) {
-    if std::mem::take(first) {
-        let _ = made.send(Made::FirstSentence(Instant::now())).await;
+/// Where the model's half hands its sentences.
+struct Out<'r> {
+    made: &'r mpsc::Sender<Made>,
+    sentences: &'r mpsc::Sender<Piece>,
+    withdrawals: &'r Withdrawals,
+    first: bool,
+    /// A whole sentence was handed over.
+    whole: bool,
+}
+
+impl Out<'_> {
+    async fn hand_over(&mut self, sentence: Sentence) {
+        if std::mem::take(&mut self.first) {
+            let _ = self.made.send(Made::FirstSentence(Instant::now())).await;
+        }
+        self.whole |= is_whole(&sentence.text);
+        let _ = self.sentences.send(Piece::Sentence(sentence, self.withdrawals.count())).await;
     }
-    let _ = sentences.send(Piece::Sentence(sentence)).await;
+}
+
+/// Whether a piece ends where a sentence does.
+fn is_whole(text: &str) -> bool {
+    let end = text.trim_end_matches(|c: char| c.is_whitespace() || "\"'”’»)]*_".contains(c));
+    end.ends_with(['.', '!', '?', '…', '。', '！', '？', '؟', '।'])
 }
 
 /// The voice's half: one sentence to sound.
@@ -196,10 +254,14 @@ async fn speak(
         speed: job.speed,
     };
     let (began, mut sound_ms) = (Instant::now(), 0);
+    let withdrawals = job.withdrawals.count();
     let mut sound = within(span.clone()).in_scope(|| engines.speech.speak(request));
     let mut converter: Option<RateConverter> = None;
     while let Some(piece) = sound.recv().await {
         let piece = piece?;
+        if withdrawals != job.withdrawals.count() {
+            return Ok(());
+        }
         if sound_ms == 0 {
             span.record("first_sound_ms", began.elapsed().as_millis() as u64);
         }

@@ -1,12 +1,14 @@
-//! The built-in assistant: a few hundred words of English by heart, so that the first run has somebody to talk to.
+//! The built-in assistant: a few hundred words of English and some Russian by heart, so that the first run has somebody
+//! to talk to.
 //!
-//! It understands what the bundled recogniser can hear and says what that can hear again. It is no language model
-//! and says so. An answer depends on the clock, the messages and, for timers, on when their session asked for them.
+//! It understands what the bundled recogniser can hear, and how real recognisers write the same. It is no language
+//! model, says so, and says how to get one. An answer depends on the clock, the messages and, for timers, on when their session asked for them.
 
 mod calendar;
 mod call;
 mod fun;
 mod name;
+mod russian;
 mod spell;
 mod sum;
 mod talk;
@@ -24,7 +26,7 @@ use self::{timer::Starts, words::Heard};
 use super::{
     ChatDelta, ChatModel, ChatRequest, ChatStream, EngineError, EngineInfo, StopCause, calls, meter::ChatMeter,
 };
-use crate::model::Role;
+use crate::model::{Message, Role};
 
 /// Words on their way to the listener; when full, the assistant waits.
 const STREAM_CAPACITY: usize = 16;
@@ -76,27 +78,51 @@ impl Assistant {
         };
         let earlier = &request.messages[..newest];
         let said = request.messages[newest].content.as_str();
-        let heard = Heard::new(said);
-        if heard.is_empty() {
-            return "I'm sorry, I did not hear you.".into();
-        }
         let now = (self.clock)();
         let timers =
             timer::Scene { starts: &self.starts, session: request.session, earlier, said, now: now.timestamp() };
-        let answer = timers
-            .answer(&heard)
-            .or_else(|| sum::answer(&heard))
-            .or_else(|| talk::repeat(&heard, earlier))
-            .or_else(|| name::answer(&heard, said, earlier))
-            .or_else(|| fun::answer(&heard, earlier, &now))
-            .or_else(|| calendar::answer(&heard, &now))
-            .or_else(|| talk::answer(&heard, earlier))
-            .unwrap_or_else(|| talk::unknown(said, earlier));
-        match timers.notice() {
-            Some(notice) if !answer.contains("timer") => format!("{answer} {notice}"),
-            _ => answer,
-        }
+        let in_russian = speaks_russian(said, earlier);
+        let (answer, done) = if in_russian {
+            let heard = Heard::russian(said);
+            if heard.is_empty() {
+                return russian::nothing_heard();
+            }
+            let about_timer = timers.outcome().map(|outcome| russian::told(&outcome));
+            let answer = about_timer.unwrap_or_else(|| russian::answer(&heard, said, earlier, &now));
+            (answer, format!("Кстати, ваш {}.", russian::DONE))
+        } else {
+            let heard = Heard::new(said);
+            if heard.is_empty() {
+                return "I'm sorry, I did not hear you.".into();
+            }
+            let answer = (timers.outcome().map(|outcome| timer::told(&outcome)))
+                .or_else(|| sum::answer(&heard))
+                .or_else(|| talk::repeat(&heard, earlier))
+                .or_else(|| name::answer(&heard, said, earlier))
+                .or_else(|| fun::answer(&heard, earlier, &now))
+                .or_else(|| calendar::answer(&heard, &now))
+                .or_else(|| talk::answer(&heard, earlier))
+                .unwrap_or_else(|| talk::unknown(said, earlier));
+            (answer, format!("By the way, your {}.", timer::DONE))
+        };
+        let about_timer = ["timer", "аймер"].iter().any(|word| answer.contains(word));
+        if !about_timer && timers.has_ended() { format!("{answer} {done}") } else { answer }
     }
+}
+
+/// Whether most letters are Cyrillic.
+fn is_cyrillic(text: &str) -> bool {
+    let letters = text.chars().filter(|c| c.is_alphabetic());
+    let cyrillic = letters.clone().filter(|c| matches!(u32::from(*c), 0x0400..=0x052f)).count();
+    cyrillic * 2 > letters.count()
+}
+
+/// Whether to answer in Russian: as what was said is written, or, where that has no letters ("2+2"), as what was said before.
+fn speaks_russian(said: &str, earlier: &[Message]) -> bool {
+    let before =
+        earlier.iter().rev().filter(|message| message.role == Role::User).map(|message| message.content.as_str());
+    let written = std::iter::once(said).chain(before).find(|text| text.chars().any(char::is_alphabetic));
+    written.is_some_and(is_cyrillic)
 }
 
 impl ChatModel for Assistant {
@@ -107,7 +133,7 @@ impl ChatModel for Assistant {
             demo: true,
             loaded: true,
             hint: Some(self.hint.clone()),
-            languages: vec!["en".into()],
+            languages: vec!["en".into(), "ru".into()],
         }
     }
 

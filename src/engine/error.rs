@@ -11,6 +11,12 @@ pub enum EngineError {
     Stalled { engine: &'static str, waited_ms: u64 },
     #[error("{engine} failed: {reason}")]
     Failed { engine: &'static str, reason: String },
+    /// The model's context is full, and nothing more of the conversation can be left out.
+    #[error("{engine} failed: {reason}")]
+    ContextFull { engine: &'static str, reason: String },
+    /// The model ended its reply without a word.
+    #[error("{engine} failed: {reason}")]
+    Wordless { engine: &'static str, reason: &'static str, hint: &'static str },
     #[error("too much work is waiting")]
     Overloaded { retry_after_ms: u64 },
     /// A newer partial or a final took its place; nobody needs to hear of it.
@@ -28,7 +34,7 @@ impl EngineError {
             Self::ModelMissing { .. } => "model_missing",
             Self::Unreachable { .. } => "engine_unreachable",
             Self::Stalled { .. } => "engine_stalled",
-            Self::Failed { .. } => "engine_failed",
+            Self::Failed { .. } | Self::ContextFull { .. } | Self::Wordless { .. } => "engine_failed",
             Self::Overloaded { .. } => "overloaded",
             Self::Superseded => "superseded",
             Self::Closed => "shutting_down",
@@ -39,7 +45,9 @@ impl EngineError {
     #[must_use]
     pub fn for_log(&self) -> String {
         match self {
-            Self::Failed { engine: engine @ ("ollama" | "openai"), .. } => format!("{engine} failed"),
+            Self::Failed { engine: engine @ ("ollama" | "openai"), .. } | Self::ContextFull { engine, .. } => {
+                format!("{engine} failed")
+            }
             other => other.to_string(),
         }
     }
@@ -51,6 +59,12 @@ impl EngineError {
             Self::ModelMissing { hint, .. } | Self::Unreachable { hint, .. } => hint.clone(),
             Self::Stalled { .. } => "try again; if it keeps happening use a smaller model or raise the time-out".into(),
             Self::Failed { .. } => "try again; the server's log has the details".into(),
+            Self::ContextFull { .. } => {
+                "say it in fewer words, or choose a model with a longer context; HISTORY_TOKENS and LLM_MAX_TOKENS share \
+                 it"
+                .into()
+            }
+            Self::Wordless { hint, .. } => (*hint).into(),
             Self::Overloaded { .. } => "try again after the time given".into(),
             Self::Superseded => "nothing to do".into(),
             Self::Closed => "connect again in a moment".into(),

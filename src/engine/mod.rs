@@ -9,6 +9,7 @@ mod calls;
 pub mod chat;
 mod error;
 pub mod espeak;
+mod learnt;
 mod lines;
 mod meter;
 pub mod models;
@@ -20,6 +21,7 @@ pub mod speech;
 mod streaming;
 pub mod switch;
 mod thinking;
+pub mod tokens;
 pub mod vad;
 pub mod whisper;
 pub mod worker;
@@ -177,7 +179,7 @@ pub enum ToolChoice {
 }
 
 /// What a chat model is asked.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct ChatRequest {
     /// System prompt first, then the history, then what was just said.
     pub messages: Vec<Message>,
@@ -198,6 +200,8 @@ pub struct ChatRequest {
 #[derive(Debug, Clone, PartialEq)]
 pub enum ChatDelta {
     Text(String),
+    /// All text so far was no part of the reply: the model was thinking aloud, and nothing before told so.
+    Withdrawn,
     /// The model calls a function; `call` counts from 0 within the reply. Its id is unique.
     Call {
         call: u32,
@@ -235,6 +239,10 @@ pub trait ChatModel: Send + Sync + 'static {
     fn reply(&self, request: ChatRequest) -> ChatStream;
     /// Loads the model before it is needed; called when a session starts, may be called often.
     fn warm_up(&self) -> BoxFuture<'static, Result<(), EngineError>>;
+    /// What it has shown of its tokens so far.
+    fn tokens(&self) -> tokens::TokenCount {
+        tokens::TokenCount::default()
+    }
     /// Whether it could be asked now, within a second or two, without loading anything; what is wrong if not.
     fn probe(&self) -> BoxFuture<'static, Result<(), String>> {
         Box::pin(async { Ok(()) })

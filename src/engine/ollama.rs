@@ -30,7 +30,9 @@ use tokio::time::{Instant, timeout};
 use super::{
     ChatModel, ChatRequest, ChatStream, EngineError, EngineInfo,
     chat::ChatSettingsError,
+    learnt::Learnt,
     streaming::{self, BadLine, Dialect, Patience, Refusal, Told},
+    tokens::TokenCount,
 };
 
 /// A model that answered this recently is still loaded.
@@ -111,6 +113,9 @@ struct Server {
     unthinking: AtomicBool,
     /// The model, or an older server, knows no functions: none are offered any longer.
     toolless: AtomicBool,
+    learnt: Learnt,
+    /// The model's description has been read.
+    described: AtomicBool,
     /// When the model last answered, and what was wrong if it did not.
     last: Mutex<Last>,
 }
@@ -131,7 +136,11 @@ impl Ollama {
             return Err(ChatSettingsError::NoModel);
         }
         let http = streaming::client(&base, &settings.patience)?;
+        let learnt = Learnt::of(&settings.model);
+        learnt.has_window(settings.context_tokens.into());
         Ok(Self(Arc::new(Server {
+            learnt,
+            described: AtomicBool::new(false),
             settings,
             base,
             keep_alive,
@@ -206,6 +215,10 @@ impl ChatModel for Ollama {
         Box::pin(async move { server.warm_up().await })
     }
 
+    fn tokens(&self) -> TokenCount {
+        self.0.learnt.count()
+    }
+
     fn probe(&self) -> BoxFuture<'static, Result<(), String>> {
         let ollama = self.clone();
         Box::pin(async move {
@@ -237,6 +250,9 @@ impl Server {
             }
         };
         self.ended(outcome.as_ref().copied());
+        if outcome.is_ok() && !self.described.swap(true, Ordering::Relaxed) {
+            self.describe().await;
+        }
         *warmed = Some((Instant::now(), outcome.clone()));
         outcome
     }
@@ -255,6 +271,27 @@ impl Server {
                 Refusal { error, .. } => return Err(error),
             }
         }
+    }
+
+    /// Reads what Ollama knows of the model; without it nothing is lost but foresight.
+    async fn describe(&self) {
+        let asked = async {
+            let body = serde_json::json!({"model": self.settings.model});
+            let response = self.http.post(self.url("api/show")).json(&body).send().await.ok()?;
+            streaming::read_json::<wire::Shown>(response.error_for_status().ok()?).await
+        };
+        let Ok(Some(shown)) = timeout(PROBE, asked).await else { return };
+        self.learnt.has_template(&shown.template);
+        if let Some(tokens) = shown.context_length() {
+            // Ollama loads no more than it was made for.
+            self.learnt.has_window(tokens.min(self.settings.context_tokens.into()));
+        }
+    }
+
+    fn url(&self, path: &str) -> Url {
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}{path}", self.base.path()));
+        url
     }
 
     fn post(&self, chat: &ChatRequest, stream: bool) -> RequestBuilder {
@@ -280,9 +317,7 @@ impl Server {
         if with_tools && !tools.is_empty() {
             body["tools"] = Value::Array(tools);
         }
-        let mut url = self.base.clone();
-        url.set_path(&format!("{}api/chat", self.base.path()));
-        self.http.post(url).json(&body)
+        self.http.post(self.url("api/chat")).json(&body)
     }
 
     fn last(&self) -> std::sync::MutexGuard<'_, Last> {
@@ -344,6 +379,14 @@ impl Dialect for Server {
         }
     }
 
+    fn learnt(&self) -> &Learnt {
+        &self.learnt
+    }
+
+    fn longest(&self) -> u32 {
+        self.settings.max_tokens
+    }
+
     fn ended(&self, outcome: Result<(), &EngineError>) {
         let mut last = self.last();
         match outcome {
@@ -363,7 +406,7 @@ struct ErrorLine {
 }
 
 fn pull_hint(model: &str) -> String {
-    format!("run `ollama pull {model}`")
+    format!("run `aigolos models pull ollama:{model}`, or `ollama pull {model}` where Ollama runs")
 }
 
 /// `llama3` means `llama3:latest`; case does not count.

@@ -19,11 +19,15 @@ use tokio::time::timeout;
 use super::{
     ChatModel, ChatRequest, ChatStream, EngineError, EngineInfo, ToolChoice,
     chat::ChatSettingsError,
+    learnt::{self, Learnt},
     streaming::{self, BadLine, Dialect, Patience, Refusal, Told},
+    tokens::TokenCount,
 };
 
 /// How long a look for the health report may take.
 const PROBE: Duration = Duration::from_millis(1_500);
+/// An event of several lines has at most so many bytes.
+const LONGEST_EVENT: usize = 256 * 1024;
 
 /// Where the server is and how it is asked.
 #[derive(Clone, PartialEq)]
@@ -82,6 +86,7 @@ struct Server {
     plain: AtomicBool,
     /// It refused functions: none are offered any longer, and what was called before is told in words.
     toolless: AtomicBool,
+    learnt: Learnt,
     problem: Mutex<Option<String>>,
 }
 
@@ -100,6 +105,7 @@ impl OpenAiChat {
         }
         let http = streaming::client(&base, &settings.patience)?;
         Ok(Self(Arc::new(Server {
+            learnt: Learnt::of(&settings.model),
             settings,
             base,
             http,
@@ -138,6 +144,10 @@ impl ChatModel for OpenAiChat {
         })
     }
 
+    fn tokens(&self) -> TokenCount {
+        self.0.learnt.count()
+    }
+
     fn probe(&self) -> BoxFuture<'static, Result<(), String>> {
         let server = Arc::clone(&self.0);
         Box::pin(async move {
@@ -156,6 +166,13 @@ impl Server {
             let response =
                 self.authorised(self.http.get(self.url("models"))).send().await.map_err(|e| self.no_answer(e).error)?;
             match response.status() {
+                StatusCode::OK => {
+                    let list = streaming::read_json::<Value>(response).await;
+                    if let Some(window) = list.and_then(|list| wire::window(&list, &self.settings.model)) {
+                        self.learnt.has_window(window);
+                    }
+                    Ok(())
+                }
                 // Not every server has the list.
                 status if status.is_success() || status == StatusCode::NOT_FOUND => Ok(()),
                 _ => Err(streaming::refused(self, response).await.error),
@@ -238,7 +255,7 @@ impl Dialect for Server {
                 let reason = format!("no chat completions at {} (status 404)", streaming::shown(&self.base));
                 Refusal { error: self.unreachable(reason), again: false }
             }
-            StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => {
+            StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY if !learnt::is_too_long(&message) => {
                 // Perhaps a field it does not know: once more without what is optional.
                 let again = !self.plain.swap(true, Ordering::Relaxed);
                 Refusal { again, ..streaming::plain_refusal::<Self>(status, &message) }
@@ -251,14 +268,21 @@ impl Dialect for Server {
         format!("start the chat server at {} or set LLM_BASE_URL", streaming::shown(&self.base))
     }
 
-    /// One line of the event stream. Only `data` lines count; their payload is always a single line.
+    /// One line of the event stream. Only `data` lines count; an event of several is read when it is complete. A server
+    /// that does not stream, or fails before it does, sends the bare object.
     fn decode(&self, line: &str, told: &mut Told) -> Result<(), BadLine> {
-        let Some(data) = line.strip_prefix("data:").map(str::trim) else {
-            // A server that fails before its stream begins may send the bare error.
-            return match serde_json::from_str::<Value>(line).ok().as_ref().and_then(error_message) {
-                Some(message) => Err(BadLine::Error(message)),
-                None => Ok(()),
-            };
+        let line = line.trim_start_matches('\u{feff}');
+        let bare = told.bare || told.event.is_empty() && line.trim_start().starts_with('{');
+        let data = match line.strip_prefix("data:") {
+            Some(data) => data.trim(),
+            None if line.trim().is_empty() && !told.event.is_empty() && !told.bare => {
+                return Err(BadLine::Unreadable("an event ends in the middle".into()));
+            }
+            None if bare => {
+                told.bare = true;
+                line.trim()
+            }
+            None => return Ok(()),
         };
         if data == "[DONE]" {
             told.done = true;
@@ -267,13 +291,30 @@ impl Dialect for Server {
         if data.is_empty() {
             return Ok(());
         }
-        let unreadable = |error: serde_json::Error| BadLine::Unreadable(error.to_string());
-        let value: Value = serde_json::from_str(data).map_err(unreadable)?;
+        told.event.push_str(data);
+        let value: Value = match serde_json::from_str(&told.event) {
+            Ok(value) => value,
+            Err(error) if error.is_eof() && told.event.len() < LONGEST_EVENT => {
+                told.event.push('\n');
+                return Ok(());
+            }
+            Err(error) => return Err(BadLine::Unreadable(error.to_string())),
+        };
+        told.event.clear();
         if let Some(message) = error_message(&value) {
             return Err(BadLine::Error(message));
         }
-        serde_json::from_value::<wire::Chunk>(value).map_err(unreadable)?.tell(told);
+        let chunk = serde_json::from_value::<wire::Chunk>(value);
+        chunk.map_err(|error| BadLine::Unreadable(error.to_string()))?.tell(told);
         Ok(())
+    }
+
+    fn learnt(&self) -> &Learnt {
+        &self.learnt
+    }
+
+    fn longest(&self) -> u32 {
+        self.settings.max_tokens
     }
 
     fn ended(&self, outcome: Result<(), &EngineError>) {

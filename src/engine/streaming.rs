@@ -1,7 +1,9 @@
 //! One streamed reply over HTTP: time-outs, a second try before the first word, the listener's cancellation.
 //! What the bytes mean is each backend's [`Dialect`].
 
-use std::{sync::Arc, time::Duration};
+mod writing;
+
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use reqwest::{Client, RequestBuilder, Response, StatusCode, Url, header};
 use tokio::{sync::mpsc, time::Instant};
@@ -9,12 +11,15 @@ use tracing::Instrument;
 
 use super::{
     ChatDelta, ChatRequest, ChatStream, EngineError, StopCause,
-    calls::{Calls, Piece},
+    calls::Piece,
     chat::ChatSettingsError,
+    learnt::{self, Learnt},
     lines::{Lines, TooLong},
     meter::ChatMeter,
-    thinking::Thoughts,
+    tokens,
 };
+
+use self::writing::{Sent, Writing};
 
 /// Pieces on their way to the listener; when full the network waits.
 const STREAM_CAPACITY: usize = 32;
@@ -22,6 +27,8 @@ const STREAM_CAPACITY: usize = 32;
 const PAUSES: [Duration; 2] = [Duration::from_millis(150), Duration::from_millis(600)];
 /// As much of an error's body as is read.
 const LONGEST_REFUSAL: usize = 16 * 1024;
+/// A description of models, or a list of them, has at most so many bytes.
+const LONGEST_DESCRIPTION: usize = 4 << 20;
 /// What a busy server that names no time is given.
 const BUSY_RETRY_MS: u64 = 2000;
 
@@ -47,8 +54,16 @@ impl Default for Patience {
 pub(super) struct Told {
     /// Text of the line just decoded; taken out before the next.
     pub text: String,
+    /// The server has sent thoughts apart from the text.
+    pub thoughts_apart: bool,
+    /// An event that goes on in the next line.
+    pub event: String,
+    /// The answer is no event stream.
+    pub bare: bool,
     /// Pieces of calls in the line just decoded; taken out as well.
     pub calls: Vec<Piece>,
+    /// The server kept back what the model wrote.
+    pub filtered: bool,
     /// The model has stopped; a stream that ends after this is whole.
     pub finished: bool,
     /// Nothing more will come.
@@ -86,11 +101,26 @@ pub(super) trait Dialect: Send + Sync + 'static {
     fn reach_hint(&self) -> String;
     /// Reads one line of the answer.
     fn decode(&self, line: &str, told: &mut Told) -> Result<(), BadLine>;
+    /// What the model has shown.
+    fn learnt(&self) -> &Learnt;
+    /// The longest reply where a request does not say.
+    fn longest(&self) -> u32;
     /// Called once at the end of each reply nobody cancelled.
     fn ended(&self, outcome: Result<(), &EngineError>);
 
     fn failed(reason: impl Into<String>) -> EngineError {
         EngineError::Failed { engine: Self::ENGINE, reason: reason.into() }
+    }
+
+    /// What an error means that comes in place of a reply.
+    fn told(&self, message: String) -> EngineError {
+        if !learnt::is_too_long(&message) {
+            return Self::failed(message);
+        }
+        if let Some(window) = learnt::named_window(&message) {
+            self.learnt().has_window(window);
+        }
+        EngineError::ContextFull { engine: Self::ENGINE, reason: message }
     }
 
     fn unreachable(&self, reason: impl Into<String>) -> EngineError {
@@ -180,12 +210,41 @@ async fn reply<D: Dialect>(
     to: &Listener,
     meter: &mut ChatMeter,
 ) -> Result<ChatDelta, EngineError> {
-    let mut pauses = PAUSES.iter();
+    let longest = chat.max_tokens.unwrap_or_else(|| d.longest());
+    let mut chat = Cow::Borrowed(chat);
+    if let Some(fitted) = tokens::fitted(&chat, d.learnt().count(), longest) {
+        tracing::info!(engine = D::ENGINE, "the oldest turns are left out: the model's context is full");
+        chat = Cow::Owned(fitted);
+    }
+    let (mut pauses, mut shortened, mut silent) = (PAUSES.iter(), false, false);
     loop {
-        let mut sent = Sent { to, any: false, text: false, meter: &mut *meter };
-        match attempt(d, patience, chat, &mut sent).await {
-            Ok(done) => return Ok(done),
-            Err(Refusal { error, again }) => match pauses.next().filter(|_| again && !sent.any) {
+        let mut sent = Sent { to, any: false, text: false, called: false, meter: &mut *meter };
+        let Refusal { error, again } = match attempt(d, patience, &chat, &mut sent).await {
+            Ok(done) => {
+                if let ChatDelta::Done { prompt_tokens: Some(tokens), .. } = done {
+                    d.learnt().counted(tokens::prompt_tokens(&chat), tokens);
+                }
+                return Ok(done);
+            }
+            Err(refusal) => refusal,
+        };
+        if sent.any {
+            return Err(error);
+        }
+        match error {
+            EngineError::ContextFull { .. } if !std::mem::replace(&mut shortened, true) => {
+                let Some(shorter) = tokens::shorter(&chat, d.learnt().count(), longest) else { return Err(error) };
+                tracing::warn!(
+                    engine = D::ENGINE,
+                    "the conversation is too long for the model; its oldest turns are left out"
+                );
+                chat = Cow::Owned(shorter);
+            }
+            EngineError::Wordless { .. } if again && !std::mem::replace(&mut silent, true) => {
+                tracing::info!(engine = D::ENGINE, "the chat model said nothing; it is asked once more");
+            }
+            EngineError::ContextFull { .. } | EngineError::Wordless { .. } => return Err(error),
+            error => match pauses.next().filter(|_| again) {
                 Some(pause) => {
                     tracing::info!(engine = D::ENGINE, error = error.for_log(), "trying the chat model again");
                     tokio::time::sleep(*pause).await;
@@ -215,9 +274,8 @@ async fn attempt<D: Dialect>(
         let read = tokio::time::timeout_at(first_by, refused(d, response)).await;
         return Err(read.unwrap_or_else(|_| stalled(patience.first_token)));
     }
-    let (mut lines, mut thoughts, mut told) = (Lines::default(), Thoughts::default(), Told::default());
-    let mut calls = Calls::after(&chat.messages);
-    let wrong = |reason: String| Refusal { error: D::failed(reason), again: false };
+    let mut lines = Lines::default();
+    let mut writing = Writing::new(d, chat);
     loop {
         let (by, patience) =
             if sent.any { (Instant::now() + patience.stall, patience.stall) } else { (first_by, patience.first_token) };
@@ -228,72 +286,24 @@ async fn attempt<D: Dialect>(
                 false
             }
             Ok(None) => {
-                lines.push(b"\n"); // closes a last line that nobody closed
+                lines.push(b"\n\n"); // closes a last line, and a last event, that nobody closed
                 true
             }
             Err(error) => return Err(cut_off::<D>(&innermost(&error.without_url()))),
         };
         let too_long = |TooLong| Refusal { error: D::failed("a line of the answer is too long"), again: false };
         while let Some(line) = lines.next_line().map_err(too_long)? {
-            d.decode(&line, &mut told).map_err(|bad| match bad {
-                BadLine::Error(message) => Refusal { error: D::failed(message), again: false },
-                BadLine::Unreadable(_) if last => closed::<D>(),
-                BadLine::Unreadable(why) => {
-                    Refusal { error: D::failed(format!("a line of the answer cannot be read: {why}")), again: false }
-                }
-            })?;
-            sent.text(thoughts.remove(&std::mem::take(&mut told.text))).await;
-            for piece in told.calls.drain(..) {
-                sent.calls(calls.take(piece).map_err(wrong)?).await;
-            }
-            if told.done {
+            writing.line(&line, last, sent).await?;
+            if writing.told.done {
                 break;
             }
         }
-        if told.done || last && told.finished {
-            sent.text(thoughts.finish()).await;
-            sent.calls(calls.finish().map_err(wrong)?).await;
-            return Ok(ChatDelta::Done {
-                prompt_tokens: told.prompt_tokens,
-                reply_tokens: told.reply_tokens,
-                stop: told.stop,
-            });
+        if writing.told.done || last && writing.told.finished {
+            return writing.finish(sent).await;
         }
         if last {
             return Err(closed::<D>());
         }
-    }
-}
-
-/// What has been sent on of a reply.
-struct Sent<'l> {
-    to: &'l Listener,
-    any: bool,
-    text: bool,
-    meter: &'l mut ChatMeter,
-}
-
-impl Sent<'_> {
-    /// Sends text on; a reply does not begin with blanks, as after a thought.
-    async fn text(&mut self, text: String) {
-        let text = if self.text { text } else { text.trim_start().to_owned() };
-        if !text.is_empty() {
-            self.text = true;
-            self.delta(ChatDelta::Text(text)).await;
-        }
-    }
-
-    async fn calls(&mut self, deltas: Vec<ChatDelta>) {
-        for delta in deltas {
-            self.delta(delta).await;
-        }
-    }
-
-    async fn delta(&mut self, delta: ChatDelta) {
-        self.any = true;
-        self.meter.told();
-        // A listener who left is noticed by `start`.
-        let _ = self.to.send(Ok(delta)).await;
     }
 }
 
@@ -313,8 +323,24 @@ pub(super) async fn refused<D: Dialect>(d: &D, mut response: Response) -> Refusa
             error: EngineError::Overloaded { retry_after_ms: wait.map_or(BUSY_RETRY_MS, |s| s.saturating_mul(1000)) },
             again: wait.is_none(),
         },
-        _ => d.refusal(status, &String::from_utf8_lossy(&body)),
+        // What is too long for the context is no matter of the dialect, and no lack of the server's.
+        _ => match d.refusal(status, &String::from_utf8_lossy(&body)) {
+            Refusal { error: EngineError::Failed { reason, .. }, again } => Refusal { error: d.told(reason), again },
+            refusal => refusal,
+        },
     }
+}
+
+/// A whole body, read as JSON; `None` where it cannot be, or is longer than any such answer.
+pub(super) async fn read_json<T: serde::de::DeserializeOwned>(mut response: Response) -> Option<T> {
+    let mut body = Vec::new();
+    while let Some(bytes) = response.chunk().await.ok()? {
+        body.extend_from_slice(&bytes);
+        if body.len() > LONGEST_DESCRIPTION {
+            return None;
+        }
+    }
+    serde_json::from_slice(&body).ok()
 }
 
 /// What a status without a meaning of its own says: the server's own words, shortened.

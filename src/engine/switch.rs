@@ -18,7 +18,7 @@ use futures::future::BoxFuture;
 
 use super::{
     ChatModel, ChatRequest, ChatStream, EngineError, EngineInfo, Engines, Recognition, RecognizeRequest, Recognizer,
-    SpeakRequest, Speaker, SpeechStream, Synthesizer, VoiceInfo, worker::Load,
+    SpeakRequest, Speaker, SpeechStream, Synthesizer, VoiceInfo, tokens::TokenCount, worker::Load,
 };
 
 /// The switches before all engines of a server.
@@ -114,6 +114,10 @@ impl ChatModel for Switch<dyn ChatModel> {
 
     fn warm_up(&self) -> BoxFuture<'static, Result<(), EngineError>> {
         self.current.load().engine.warm_up()
+    }
+
+    fn tokens(&self) -> TokenCount {
+        self.current.load().engine.tokens()
     }
 
     fn probe(&self) -> BoxFuture<'static, Result<(), String>> {

@@ -156,7 +156,10 @@ impl From<EngineError> for ApiError {
             EngineError::Unreachable { .. } => Code::EngineUnreachable,
             EngineError::Stalled { .. } => Code::EngineStalled,
             // Superseded work is dropped by whoever asked for it; one that gets this far was lost.
-            EngineError::Failed { .. } | EngineError::Superseded => Code::EngineFailed,
+            EngineError::Failed { .. }
+            | EngineError::ContextFull { .. }
+            | EngineError::Wordless { .. }
+            | EngineError::Superseded => Code::EngineFailed,
             EngineError::Overloaded { .. } => Code::Overloaded,
             EngineError::Closed => Code::ShuttingDown,
         };

@@ -30,7 +30,7 @@
  * @typedef {{type: 'transcript.final', seq: number, turn: number, text: string, rejected?: string}} Final
  * @typedef {{type: 'reply.started' | 'reply.paused' | 'reply.resumed', seq: number, turn: number}} ReplyMark
  * @typedef {{type: 'reply.text.delta', seq: number, turn: number, delta: string}} ReplyDelta
- * @typedef {{type: 'reply.done', seq: number, turn: number, text: string, timings: Timings}} ReplyDone
+ * @typedef {{type: 'reply.done', seq: number, turn: number, text: string, timings: Timings, stop?: 'length'}} ReplyDone
  * @typedef {{type: 'reply.cancelled', seq: number, turn: number, heard_text: string, reason: string,
  *   timings: Timings}} ReplyCancelled
  * @typedef {{type: 'progress', seq: number, task: string, stage: string, fraction?: number}} Progress

@@ -88,7 +88,8 @@ async fn refusals_say_what_to_do() {
         (404, json!({"error": {"message": "The model `x` does not exist."}}), "model_missing", "set LLM_MODEL_NAME"),
         (404, json!({"detail": "Not Found"}), "engine_unreachable", "set LLM_BASE_URL"),
         (429, json!({"error": "slow down"}), "overloaded", "try again"),
-        (400, json!({"error": {"message": "context too long"}}), "engine_failed", "log"),
+        (400, json!({"error": {"message": "context too long"}}), "engine_failed", "HISTORY_TOKENS"),
+        (500, json!({"error": {"message": "out of memory"}}), "engine_failed", "log"),
     ];
     for (status, body, code, hint) in cases {
         let answer = body.clone();

@@ -10,6 +10,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("model", 1),
     ("audio", 1),
     ("measure", 1),
+    ("surrogates", 1),
     ("store", 2),
     ("engine", 2),
     ("account", 3),

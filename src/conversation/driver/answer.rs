@@ -16,7 +16,7 @@ use crate::{
         journal::{Replied, Said},
         message::{CancelReason, Event, Mode},
         playout::Step,
-        reply::{self, Made, ReplyJob},
+        reply::{self, Made, ReplyJob, Withdrawals},
         turn::Input,
     },
     engine::{ChatRequest, EngineError},
@@ -81,6 +81,7 @@ impl Driver {
     }
 
     pub(super) fn start_reply(&mut self, turn: TurnId, said: String, held: bool) {
+        self.history.measure(self.engines.chat.tokens());
         let options = &self.options;
         let request = ChatRequest {
             tools: options.tools.clone(),
@@ -97,8 +98,10 @@ impl Driver {
             rate: options.output_rate,
             // Who ends the session does not listen to the last answer.
             speak: options.speak && self.ending.is_none(),
+            withdrawals: Withdrawals::default(),
         };
         let mut run = ReplyRun::new(turn, Words::Of(said), job.rate, self.ahead());
+        run.withdrawals = job.withdrawals.clone();
         run.speaks = options.speak;
         run.held = held;
         let span = self.told.begin(turn, self.options.mode);
@@ -167,6 +170,7 @@ impl Driver {
             let (room, keeps) = (self.outbox.has_room(), self.book.keeps_sound && which == Which::Main);
             let reply = self.run_mut(which).filter(|reply| !reply.held && room)?;
             let turn = reply.turn;
+            reply.drop_withdrawn();
             match reply.playout.step(Instant::now()) {
                 Step::Text(delta) => {
                     reply.text.push_str(&delta);

@@ -17,7 +17,7 @@ use crate::{
         message::{CancelReason, Command, Event, Mode, Pace, TurnDetection},
         offline::{WholeOptions, pieces, transcribe_pieces},
         playout::Playout,
-        reply::{self, ReplyJob},
+        reply::{self, ReplyJob, Withdrawals},
         turn::Input,
     },
     engine::{EngineError, Engines, Transcript},
@@ -154,13 +154,17 @@ impl Driver {
         if !self.closing.is_empty() || !self.hearing.is_empty() {
             return;
         }
+        self.history.measure(self.engines.chat.tokens());
         if let Some(ReplyRun { turn, words: Words::Asked(wish), .. }) = &mut self.reply
             && let Some(wish) = wish.take()
         {
             let turn = *turn;
             let kept = self.kept_under(turn);
-            let parts = self.told.of(turn).in_scope(|| reply::make(self.engines.clone(), self.job(*wish)));
+            let job = self.job(*wish);
+            let withdrawals = job.withdrawals.clone();
+            let parts = self.told.of(turn).in_scope(|| reply::make(self.engines.clone(), job));
             if let Some(run) = &mut self.reply {
+                run.withdrawals = withdrawals;
                 run.kept = kept;
                 run.parts = Some(parts);
             }
@@ -169,8 +173,10 @@ impl Driver {
             if let Words::Asked(wish) = &mut self.beside[index].words
                 && let Some(wish) = wish.take()
             {
+                let job = self.job(*wish);
                 let span = self.told.of(self.beside[index].turn);
-                self.beside[index].parts = Some(span.in_scope(|| reply::make(self.engines.clone(), self.job(*wish))));
+                self.beside[index].withdrawals = job.withdrawals.clone();
+                self.beside[index].parts = Some(span.in_scope(|| reply::make(self.engines.clone(), job)));
             }
         }
     }
@@ -199,6 +205,7 @@ impl Driver {
             speed: options.speed,
             rate: wish.output_rate.unwrap_or(options.output_rate),
             speak: wish.speak.unwrap_or(options.speak) && self.ending.is_none(),
+            withdrawals: Withdrawals::default(),
         }
     }
 

@@ -17,7 +17,7 @@ use crate::{
         journal::Replied,
         message::Event,
         playout::{Part, Playout},
-        reply::{Made, Stopped},
+        reply::{Made, Stopped, Withdrawals},
     },
     engine::EngineError,
     model::{ToolCall, TurnId},
@@ -46,6 +46,9 @@ pub(super) struct ReplyRun {
     pub(super) turn: TurnId,
     pub(super) playout: Playout,
     pub(super) parts: Option<mpsc::Receiver<Made>>,
+    /// The maker's, and how many of them came through `parts`.
+    pub(super) withdrawals: Withdrawals,
+    withdrawn: u32,
     pub(super) words: Words,
     /// Whether it is spoken.
     pub(super) speaks: bool,
@@ -74,6 +77,8 @@ impl ReplyRun {
             turn,
             playout: Playout::new(rate, ahead),
             parts: None,
+            withdrawals: Withdrawals::default(),
+            withdrawn: 0,
             words,
             speaks: true,
             text: String::new(),
@@ -92,7 +97,20 @@ impl ReplyRun {
     }
 
     pub(super) fn wants_parts(&self) -> bool {
-        self.parts.is_some() && self.playout.wants_more()
+        self.parts.is_some() && (self.playout.wants_more() || self.is_withdrawn())
+    }
+
+    /// Whether what comes out of `parts` has been taken back meanwhile.
+    fn is_withdrawn(&self) -> bool {
+        self.withdrawals.count() != self.withdrawn
+    }
+
+    /// Lets go of what was taken back by the model, as far as it was not sent.
+    pub(super) fn drop_withdrawn(&mut self) {
+        if self.is_withdrawn() {
+            self.playout.withdraw();
+            self.text.clear();
+        }
     }
 
     /// What a maker tells next, and which; pends where none is wanted.
@@ -124,6 +142,11 @@ impl ReplyRun {
             Some(Made::FirstSentence(at)) => self.first_sentence = Some(at),
             Some(Made::FirstSound(at)) => self.first_sound = Some(at),
             Some(Made::Stopped(stopped)) => self.stopped = stopped,
+            Some(Made::Withdrawn) => {
+                self.drop_withdrawn();
+                self.withdrawn += 1;
+            }
+            Some(Made::Part(Part::Sentence(_) | Part::Sound(_))) if self.is_withdrawn() => {}
             Some(Made::Part(part)) => {
                 if matches!(part, Part::End | Part::Failed(_)) {
                     self.parts = None;

@@ -111,12 +111,19 @@ fn a_client_puts_in_takes_out_and_has_functions_called() {
 }
 
 #[test]
-fn scripts_are_counted_by_their_weight() {
-    assert_eq!(estimate_tokens(""), 0);
-    assert_eq!(estimate_tokens("four char tokens"), 4);
-    assert_eq!(estimate_tokens("Привет, мир"), 5);
-    assert_eq!(estimate_tokens("你好世界"), 4);
-    assert_eq!(estimate_tokens("😀"), 2);
+fn the_budget_is_in_the_models_own_tokens() {
+    let mut h = history("Short prompt.", 200);
+    for turn in 1..=20 {
+        h.said(TurnId(turn), format!("question number {turn}"));
+        h.replied(TurnId(turn), format!("answer number {turn}"));
+    }
+    let asked = |h: &History| contents(h, 21, "and now").len();
+    let before = asked(&h);
+    h.measure(TokenCount { per_estimated: 2.0, ..TokenCount::default() });
+    let after = asked(&h);
+    assert!(after < before * 2 / 3 && after > 3, "{before}, then {after}");
+    h.measure(TokenCount::default());
+    assert_eq!(asked(&h), before, "nothing is forgotten by measuring");
 }
 
 proptest! {

@@ -71,7 +71,7 @@ pub(super) fn answer(heard: &Heard, now: &Zoned) -> Option<String> {
     if heard.any(&["year is", "what year", "which year"]) {
         return Some(format!("It is {}.", spell::year(date.year().unsigned_abs().into())));
     }
-    if heard.any(&["o'clock"])
+    if heard.any(&["o'clock", "it is # p m", "it is # a m", "is it # p m", "is it # a m"])
         || heard.any(&["time", "clock"]) && !heard.any(&["more time", "next time", "at the", "times"])
     {
         return Some(match CITIES.iter().find(|(word, ..)| heard.any(&[word])) {

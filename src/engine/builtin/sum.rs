@@ -11,27 +11,33 @@ const LARGEST: f64 = 999_999_999_999.0;
 const LONGEST_COUNT: u64 = 40;
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Op {
+pub(super) enum Op {
     Plus,
     Minus,
     Times,
     Over,
 }
 
-impl Op {
-    fn said(self) -> &'static str {
-        match self {
-            Self::Plus => "plus",
-            Self::Minus => "minus",
-            Self::Times => "times",
-            Self::Over => "divided by",
-        }
-    }
+/// Numbers and what stands between them: `ops[i]` between `numbers[i]` and `numbers[i + 1]`.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Sum {
+    /// Never empty.
+    pub numbers: Vec<f64>,
+    pub ops: Vec<Op>,
 }
 
 /// Answers a sum or counts, if that is what was asked.
 pub(super) fn answer(heard: &Heard) -> Option<String> {
-    count(heard).or_else(|| commanded(heard)).or_else(|| infix(heard))
+    // "what is two and two" is a sum, "five and six" alone is not.
+    let and_adds = heard.any(&["what is", "how much", "calculate"]);
+    let commands: [(&[&str], Op); 4] = [
+        (&["add"], Op::Plus),
+        (&["subtract", "take away"], Op::Minus),
+        (&["multiply"], Op::Times),
+        (&["divide"], Op::Over),
+    ];
+    let sum = || Sum::commanded(heard, &commands).or_else(|| Sum::infix(heard, and_adds));
+    count(heard).or_else(|| percent(heard)).or_else(|| sum().map(|sum| say(&sum)))
 }
 
 fn count(heard: &Heard) -> Option<String> {
@@ -53,56 +59,85 @@ fn count(heard: &Heard) -> Option<String> {
     Some(if short < steps { format!("{counted} And so on. That is a lot of numbers.") } else { counted })
 }
 
-/// "add five and six", "subtract two from ten", "multiply", "divide".
-fn commanded(heard: &Heard) -> Option<String> {
-    let [a, b] = heard.numbers()[..] else { return None };
-    if heard.any(&["add"]) {
-        Some(say(&[a, b], &[Op::Plus]))
-    } else if heard.any(&["subtract", "take away"]) {
-        Some(if heard.any(&["# from #"]) { say(&[b, a], &[Op::Minus]) } else { say(&[a, b], &[Op::Minus]) })
-    } else if heard.any(&["multiply"]) {
-        Some(say(&[a, b], &[Op::Times]))
-    } else if heard.any(&["divide"]) {
-        Some(say(&[a, b], &[Op::Over]))
-    } else {
-        None
+/// "15% of 80"
+fn percent(heard: &Heard) -> Option<String> {
+    let [share, whole] = heard.numbers()[..] else { return None };
+    if !heard.any(&["# percent of #"]) || share.abs() > LARGEST || whole.abs() > LARGEST {
+        return None;
     }
+    let (result, exact) = spell::number(share * whole / 100.0);
+    let about = if exact { "" } else { "about " };
+    let (share, whole) = (spell::number(share).0, spell::number(whole).0);
+    Some(spell::sentence(&format!("{share} percent of {whole} is {about}{result}")))
 }
 
-/// The longest run of "number, operator, number ..." in what was said.
-fn infix(heard: &Heard) -> Option<String> {
-    // "what is two and two" is a sum, "five and six" alone is not.
-    let and_adds = heard.any(&["what is", "how much", "calculate"]);
-    let mut best: (Vec<f64>, Vec<Op>) = (Vec::new(), Vec::new());
-    for start in 0..heard.tokens.len() {
-        let run = run_from(&heard.tokens[start..], and_adds);
-        if run.1.len() > best.1.len() {
-            best = run;
-        }
+impl Sum {
+    /// "add five and six", "subtract two from ten", "multiply", "divide".
+    pub(super) fn commanded(heard: &Heard, commands: &[(&[&str], Op)]) -> Option<Self> {
+        let [a, b] = heard.numbers()[..] else { return None };
+        let op = commands.iter().find(|(words, _)| heard.any(words))?.1;
+        let from = op == Op::Minus && heard.any(&["# from #", "# из #", "# от #"]);
+        Some(Self { numbers: if from { vec![b, a] } else { vec![a, b] }, ops: vec![op] })
     }
-    (!best.1.is_empty()).then(|| say(&best.0, &best.1))
-}
 
-fn run_from(tokens: &[Token], and_adds: bool) -> (Vec<f64>, Vec<Op>) {
-    let (mut numbers, mut ops): (Vec<f64>, Vec<Op>) = (Vec::new(), Vec::new());
-    let mut at = 0;
-    while let Some((value, used)) = signed(&tokens[at..]) {
-        numbers.push(value);
-        at += used;
-        let Some((op, used)) = operator(&tokens[at..], and_adds) else { break };
-        if signed(&tokens[at + used..]).is_none() {
-            break;
+    /// The longest run of "number, operator, number ..." in what was said.
+    pub(super) fn infix(heard: &Heard, and_adds: bool) -> Option<Self> {
+        let mut best = Self::default();
+        for start in 0..heard.tokens.len() {
+            let run = Self::run_from(&heard.tokens[start..], and_adds);
+            if run.ops.len() > best.ops.len() {
+                best = run;
+            }
         }
-        ops.push(op);
-        at += used;
+        (!best.ops.is_empty()).then_some(best)
     }
-    (numbers, ops)
+
+    fn run_from(tokens: &[Token], and_adds: bool) -> Self {
+        let mut sum = Self::default();
+        let mut at = 0;
+        while let Some((value, used)) = signed(&tokens[at..]) {
+            sum.numbers.push(value);
+            at += used;
+            let Some((op, used)) = operator(&tokens[at..], and_adds) else { break };
+            if signed(&tokens[at + used..]).is_none() {
+                break;
+            }
+            sum.ops.push(op);
+            at += used;
+        }
+        sum
+    }
+
+    /// Times and divided by before plus and minus; `None`: a division by zero.
+    pub(super) fn result(&self) -> Option<f64> {
+        let mut sum = 0.0;
+        let mut product = self.numbers[0];
+        for (op, n) in self.ops.iter().zip(&self.numbers[1..]) {
+            match op {
+                Op::Times => product *= n,
+                Op::Over if *n == 0.0 => return None,
+                Op::Over => product /= n,
+                Op::Plus | Op::Minus => {
+                    sum += product;
+                    product = if *op == Op::Plus { *n } else { -n };
+                }
+            }
+        }
+        Some(sum + product)
+    }
+
+    /// Whether it is a pleasure to listen to.
+    pub(super) fn is_small_enough(&self) -> bool {
+        self.result().is_none_or(|result| result.abs() <= LARGEST) && self.numbers.iter().all(|n| n.abs() <= LARGEST)
+    }
 }
 
 fn signed(tokens: &[Token]) -> Option<(f64, usize)> {
     match tokens {
         [Token::Number(n), ..] => Some((*n, 1)),
-        [Token::Word(sign), Token::Number(n), ..] if sign == "minus" || sign == "negative" => Some((-n, 2)),
+        [Token::Word(sign), Token::Number(n), ..] if matches!(sign.as_str(), "minus" | "negative" | "минус") => {
+            Some((-n, 2))
+        }
         _ => None,
     }
 }
@@ -110,48 +145,40 @@ fn signed(tokens: &[Token]) -> Option<(f64, usize)> {
 fn operator(tokens: &[Token], and_adds: bool) -> Option<(Op, usize)> {
     let word = |at: usize| if let Some(Token::Word(word)) = tokens.get(at) { word.as_str() } else { "" };
     Some(match (word(0), word(1)) {
-        ("plus", _) => (Op::Plus, 1),
+        ("plus" | "плюс", _) => (Op::Plus, 1),
         ("and", _) if and_adds => (Op::Plus, 1),
-        ("minus", _) => (Op::Minus, 1),
-        ("multiplied" | "times", "by") => (Op::Times, 2),
-        ("times" | "x", _) => (Op::Times, 1),
-        ("divided" | "divide", "by") => (Op::Over, 2),
+        ("minus" | "минус", _) => (Op::Minus, 1),
+        ("multiplied" | "times", "by") | ("умножить" | "умножь" | "умноженное" | "помножить", "на") => {
+            (Op::Times, 2)
+        }
+        ("times" | "x" | "х" | "на", _) => (Op::Times, 1),
+        ("divided" | "divide", "by") | ("разделить" | "делить" | "поделить" | "деленное", "на") => {
+            (Op::Over, 2)
+        }
         // "by" is easily lost.
         ("divided" | "divide" | "over", _) => (Op::Over, 1),
         _ => return None,
     })
 }
 
-/// The sum and its result in words. `ops[i]` stands between `numbers[i]` and `numbers[i + 1]`.
-fn say(numbers: &[f64], ops: &[Op]) -> String {
-    let Some(result) = value(numbers, ops) else { return "I can not divide by zero.".into() };
-    if result.abs() > LARGEST || numbers.iter().any(|n| n.abs() > LARGEST) {
+/// The sum and its result in words.
+fn say(sum: &Sum) -> String {
+    let Some(result) = sum.result() else { return "I can not divide by zero.".into() };
+    if !sum.is_small_enough() {
         return "That is too much for me.".into();
     }
-    let mut text = spell::number(numbers[0]).0;
-    for (op, n) in ops.iter().zip(&numbers[1..]) {
-        text = format!("{text} {} {}", op.said(), spell::number(*n).0);
+    let mut text = spell::number(sum.numbers[0]).0;
+    for (op, n) in sum.ops.iter().zip(&sum.numbers[1..]) {
+        let op = match op {
+            Op::Plus => "plus",
+            Op::Minus => "minus",
+            Op::Times => "times",
+            Op::Over => "divided by",
+        };
+        text = format!("{text} {op} {}", spell::number(*n).0);
     }
     let (result, exact) = spell::number(result);
     spell::sentence(&format!("{text} is {}{result}", if exact { "" } else { "about " }))
-}
-
-/// Times and divided by before plus and minus; `None`: a division by zero.
-fn value(numbers: &[f64], ops: &[Op]) -> Option<f64> {
-    let mut sum = 0.0;
-    let mut product = numbers[0];
-    for (op, n) in ops.iter().zip(&numbers[1..]) {
-        match op {
-            Op::Times => product *= n,
-            Op::Over if *n == 0.0 => return None,
-            Op::Over => product /= n,
-            Op::Plus | Op::Minus => {
-                sum += product;
-                product = if *op == Op::Plus { *n } else { -n };
-            }
-        }
-    }
-    Some(sum + product)
 }
 
 #[cfg(test)]
@@ -179,6 +206,15 @@ mod tests {
             ("count to five", "One, two, three, four, five."),
             ("count from five to two", "Five, four, three, two."),
             ("count two three", "One, two, three."),
+            ("What's 17 times 23?", "Seventeen times twenty three is three hundred ninety one."),
+            ("What's 2+2?", "Two plus two is four."),
+            ("What is 15% of 80?", "Fifteen percent of eighty is twelve."),
+            ("10 x 5 =", "Ten times five is fifty."),
+            (
+                "What's 1,250 plus 3.5?",
+                "One thousand two hundred fifty plus three point five is one thousand two hundred \
+                                        fifty three point five.",
+            ),
         ];
         for (asked, expected) in cases {
             assert_eq!(answer(&Heard::new(asked)).as_deref(), Some(expected), "{asked}");

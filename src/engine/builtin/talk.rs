@@ -9,23 +9,32 @@ use crate::model::{Message, Role};
 
 const HELP: &str = "Ask me the time, the day, a sum like five plus seven, a timer, a joke or a story. I can count, and I \
                     remember your name.";
-const WHO: &str = "I am the small assistant built into aigolos. I only know a few things. To talk about everything, start \
-                   Ollama on this computer.";
-const UNKNOWN: [&str; 4] = [
-    "I'm sorry, I don't know that. Ask me the time, a sum or a joke.",
+const WHO: &str = "I am the small assistant built into aigolos. I only know a few things. To talk about everything, run \
+                   aigolos models pull ollama:qwen2.5:0.5b, for Ollama, or set LLM_BACKEND=openai.";
+/// Once in a conversation: what to do about it.
+const UNKNOWN: &str = "I don't know that, I am only a small built-in assistant; for a real chat model run aigolos models pull \
+                       ollama:qwen2.5:0.5b, for Ollama, or set LLM_BACKEND=openai.";
+const UNKNOWN_AGAIN: [&str; 4] = [
+    "I don't know that either, that needs a real chat model. Ask me the time, a sum or a joke.",
     "That is too much for a little assistant. I can tell you the day, or set a timer.",
-    "I don't understand that yet. Say help, and I tell you what I can do.",
+    "I don't understand that without a real chat model. Say help, and I tell you what I can do.",
     "Good question, but I don't know. I can count, or tell you a story.",
 ];
+/// More words than this steer nothing: some word of the list is in every long sentence.
+const STEERING_WORDS: usize = 6;
 pub(super) const WEATHER: [&str; 9] =
     ["weather", "rain", "snow", "raining", "snowing", "temperature", "sunny", "cloudy", "windy"];
 pub(super) const MOODS: [&str; 17] = [
     "happy", "sad", "tired", "hungry", "fine", "good", "great", "okay", "ready", "busy", "bored", "well", "sorry",
     "cold", "hot", "warm", "not",
 ];
-const DEVICES: [&str; 13] = [
+const DEVICES: [&str; 17] = [
     "light",
     "lights",
+    "lighting",
+    "thermostat",
+    "curtains",
+    "blinds",
     "lamp",
     "fan",
     "heater",
@@ -38,8 +47,24 @@ const DEVICES: [&str; 13] = [
     "the color",
     "make it",
 ];
-const ORDERS: [&str; 11] =
-    ["turn", "switch", "dim", "make", "set", "open", "close", "lights on", "lights off", "change", "is the"];
+const ORDERS: [&str; 16] = [
+    "turn",
+    "switch",
+    "dim",
+    "make",
+    "set",
+    "open",
+    "close",
+    "lights on",
+    "lights off",
+    "change",
+    "is the",
+    "lock",
+    "unlock",
+    "activate",
+    "raise",
+    "lower",
+];
 const FAVORITES: [(&str, &str); 9] = [
     ("color", "My favorite color is blue."),
     ("song", "My favorite song is la la la."),
@@ -72,16 +97,19 @@ pub(super) fn answer(heard: &Heard, earlier: &[Message]) -> Option<String> {
         .or_else(|| about_you(heard))
         .or_else(|| cannot(heard))
         .or_else(|| only_numbers(heard))
-        .or_else(|| steering(heard))
+        .or_else(|| if heard.words().count() <= STEERING_WORDS { steering(heard) } else { None })
 }
 
 /// For whatever nothing else answered.
 pub(super) fn unknown(said: &str, earlier: &[Message]) -> String {
     let foreign = said.chars().filter(|c| c.is_alphabetic() && !c.is_ascii()).count();
     if foreign * 2 > said.chars().filter(|c| c.is_alphabetic()).count() {
-        return "I'm sorry, I only speak English. Start Ollama for other languages.".into();
+        return "I'm sorry, I only speak English and Russian; for other languages run aigolos models pull \
+                ollama:qwen2.5:0.5b, for Ollama, or set LLM_BACKEND=openai."
+            .into();
     }
-    in_turn(&UNKNOWN, earlier).to_owned()
+    let told = earlier.iter().any(|message| message.role == Role::Assistant && message.content.contains("LLM_BACKEND"));
+    if told { in_turn(&UNKNOWN_AGAIN, earlier).to_owned() } else { UNKNOWN.to_owned() }
 }
 
 fn greeting(heard: &Heard, earlier: &[Message]) -> Option<String> {
@@ -151,14 +179,12 @@ fn about_me(heard: &Heard) -> Option<String> {
             "Yes. You are very nice."
         } else if heard.any(&["do you like", "do you want", "would you like"]) {
             "Thank you, but I am a computer. And you?"
-        } else if heard.any(&["do you have", "how many"]) {
+        } else if heard.any(&["do you have"]) {
             "I have nothing but a few words."
         } else if heard.any(&["did you do"]) {
             "I was here, in this computer."
-        } else if heard.any(&["are you"]) {
+        } else if heard.any(&["are you"]) && heard.words().count() <= STEERING_WORDS {
             "I am fine, thank you."
-        } else if heard.any(&["do you know", "who is"]) {
-            "No, I don't know anything about that."
         } else if heard.any(&["what do you like", "what do you think", "what do you want"]) {
             "I like to talk to you."
         } else {
@@ -177,6 +203,8 @@ fn cannot(heard: &Heard) -> Option<String> {
         && !heard.any(&["i like", "i love", "my favorite", "not like"])
     {
         "I can't play music or turn the volume. I can only sing a little."
+    } else if heard.any(&["shopping list", "my list", "to do list", "todo list"]) {
+        "I can't keep a list. I only remember your name and a timer."
     } else if heard.any(&DEVICES) && heard.any(&ORDERS) {
         "I can't do that. There is no light and no door on my computer."
     } else if heard.any(&["slower", "faster", "slow down", "so fast", "speak up", "louder", "quieter"]) {

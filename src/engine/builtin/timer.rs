@@ -8,7 +8,7 @@ use std::{collections::VecDeque, sync::Mutex};
 use jiff::Timestamp;
 
 use super::{
-    spell,
+    is_cyrillic, russian, spell,
     words::{Heard, Token},
 };
 use crate::model::{Message, Role, SessionId};
@@ -20,7 +20,7 @@ const MOST_STARTS: usize = 4096;
 const MOST_PER_SESSION: usize = 16;
 
 /// What tells that a timer's end has been mentioned.
-const DONE: &str = "timer is done";
+pub(super) const DONE: &str = "timer is done";
 
 /// When timers were asked for.
 #[derive(Debug, Default)]
@@ -74,42 +74,52 @@ struct Running {
     told: bool,
 }
 
+/// What became of a wish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    AskLength,
+    Zero,
+    TooLong,
+    /// Nobody's conversation has timers.
+    NoTimers,
+    Set(u64),
+    Off,
+    None,
+    NoPause,
+    Done,
+    Left(u64),
+}
+
 impl Scene<'_> {
-    /// Answers what concerns a timer.
-    pub(super) fn answer(&self, heard: &Heard) -> Option<String> {
-        let asked_before =
-            self.earlier.iter().rev().find(|m| m.role == Role::User).is_some_and(|m| asks_length(&m.content));
-        match Wish::of(heard, asked_before)? {
-            Wish::AskLength => Some("For how long?".into()),
-            Wish::Set(0) => Some("That is no time. Your timer is done.".into()),
-            Wish::Set(length) if length > LONGEST_S => Some("That is too long for me. One day is okay.".into()),
+    /// What becomes of what is said, where that concerns a timer.
+    pub(super) fn outcome(&self) -> Option<Outcome> {
+        let before = self.earlier.iter().rev().find(|m| m.role == Role::User);
+        let asked = before.is_some_and(|m| matches!(Wish::of(&m.content, false), Some(Wish::AskLength)));
+        Some(match Wish::of(self.said, asked)? {
+            Wish::AskLength => Outcome::AskLength,
+            Wish::Set(0) => Outcome::Zero,
+            Wish::Set(length) if length > LONGEST_S => Outcome::TooLong,
             Wish::Set(length) => {
-                let Some(session) = self.session else {
-                    return Some("I'm sorry, I have no timer here.".into());
-                };
+                let Some(session) = self.session else { return Some(Outcome::NoTimers) };
                 self.starts.remember(session, self.said, self.now);
-                Some(format!("Okay, {} from now. I can't ring. Ask me how much time is left.", span(length)))
+                Outcome::Set(length)
             }
-            Wish::Cancel => Some(match self.running() {
-                Some(timer) if timer.passed_s < timer.length_s => "Okay. The timer is off.".into(),
-                _ => "There is no timer.".into(),
-            }),
-            Wish::Pause => Some("I can't pause a timer. I can cancel it.".into()),
-            Wish::Left => Some(match self.running() {
-                None => "There is no timer. Say, set a timer for ten seconds.".into(),
-                Some(timer) if timer.passed_s >= timer.length_s => format!("Your {DONE}."),
-                Some(timer) => {
-                    let left = timer.length_s - timer.passed_s;
-                    spell::sentence(&format!("{} {} left", span(left), if left == 1 { "is" } else { "are" }))
-                }
-            }),
-        }
+            Wish::Cancel => match self.running() {
+                Some(timer) if timer.passed_s < timer.length_s => Outcome::Off,
+                _ => Outcome::None,
+            },
+            Wish::Pause => Outcome::NoPause,
+            Wish::Left => match self.running() {
+                None => Outcome::None,
+                Some(timer) if timer.passed_s >= timer.length_s => Outcome::Done,
+                Some(timer) => Outcome::Left(timer.length_s - timer.passed_s),
+            },
+        })
     }
 
-    /// What to add to another answer when a timer has ended and nobody has said so.
-    pub(super) fn notice(&self) -> Option<String> {
-        let timer = self.running()?;
-        (timer.passed_s >= timer.length_s && !timer.told).then(|| format!("By the way, your {DONE}."))
+    /// Whether a timer has ended and nobody has said so.
+    pub(super) fn has_ended(&self) -> bool {
+        self.running().is_some_and(|timer| timer.passed_s >= timer.length_s && !timer.told)
     }
 
     fn running(&self) -> Option<Running> {
@@ -120,11 +130,11 @@ impl Scene<'_> {
                 Role::System | Role::Tool => {}
                 Role::Assistant => {
                     if let Some(timer) = running.as_mut() {
-                        timer.told |= message.content.contains(DONE);
+                        timer.told |= [DONE, russian::DONE].iter().any(|done| message.content.contains(done));
                     }
                 }
                 Role::User => {
-                    let wish = Wish::of(&Heard::new(&message.content), asked);
+                    let wish = Wish::of(&message.content, asked);
                     asked = matches!(wish, Some(Wish::AskLength));
                     match wish {
                         Some(Wish::Set(length_s)) if (1..=LONGEST_S).contains(&length_s) => {
@@ -143,7 +153,9 @@ impl Scene<'_> {
     }
 }
 
-enum Wish {
+/// What somebody wants of a timer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wish {
     Set(u64),
     AskLength,
     Cancel,
@@ -153,7 +165,11 @@ enum Wish {
 
 impl Wish {
     /// `asked`: the person was just asked how long the timer should run.
-    fn of(heard: &Heard, asked: bool) -> Option<Self> {
+    fn of(said: &str, asked: bool) -> Option<Self> {
+        if is_cyrillic(said) {
+            return russian::wish(&Heard::russian(said), asked);
+        }
+        let heard = &Heard::new(said);
         let length = length(heard);
         if heard.any(&["time is left", "time left", "are left", "time do i have", "long is the timer", "timer done"])
             || heard.all(&["timer", "how"])
@@ -169,15 +185,34 @@ impl Wish {
         }
         let reminds = heard.any(&["remind me in", "remind me for", "tell me in"]);
         match length {
-            Some(length) if about_timer || reminds || asked => Some(Self::Set(length)),
+            // "set of time for five minutes" is what recognisers make of it.
+            Some(length) if about_timer || reminds || asked || heard.all(&["set", "time for #"]) => {
+                Some(Self::Set(length))
+            }
             None if about_timer && heard.any(&["set", "start", "a timer", "timer for"]) => Some(Self::AskLength),
             _ => None,
         }
     }
 }
 
-fn asks_length(text: &str) -> bool {
-    matches!(Wish::of(&Heard::new(text), false), Some(Wish::AskLength))
+/// What became of it, in words.
+pub(super) fn told(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::AskLength => "For how long?".into(),
+        Outcome::Zero => format!("That is no time. Your {DONE}."),
+        Outcome::TooLong => "That is too long for me. One day is okay.".into(),
+        Outcome::NoTimers => "I'm sorry, I have no timer here.".into(),
+        Outcome::Set(length) => {
+            format!("Okay, {} from now. I can't ring. Ask me how much time is left.", span(*length))
+        }
+        Outcome::Off => "Okay. The timer is off.".into(),
+        Outcome::None => "There is no timer. Say, set a timer for ten seconds.".into(),
+        Outcome::NoPause => "I can't pause a timer. I can cancel it.".into(),
+        Outcome::Done => format!("Your {DONE}."),
+        Outcome::Left(seconds) => {
+            spell::sentence(&format!("{} {} left", span(*seconds), if *seconds == 1 { "is" } else { "are" }))
+        }
+    }
 }
 
 /// The length that was said, in seconds: "a minute", "half an hour", "one minute and thirty seconds".
@@ -188,7 +223,9 @@ fn length(heard: &Heard) -> Option<u64> {
     if heard.any(&["half a minute", "half minute"]) {
         return Some(30);
     }
-    let mut total = None;
+    // "an hour and a half"
+    let half = if heard.any(&["hour and a half", "hours and a half"]) { Some(1800) } else { None };
+    let mut total = half;
     for pair in heard.tokens.windows(2) {
         let count = match &pair[0] {
             Token::Number(n) => *n,
@@ -229,6 +266,8 @@ mod tests {
             ("half an hour", Some(1800)),
             ("one minute and thirty seconds", Some(90)),
             ("2 hours", Some(7200)),
+            ("an hour and a half", Some(5400)),
+            ("Set a 5-minute timer.", Some(300)),
             ("ten", None),
         ];
         for (said, expected) in cases {

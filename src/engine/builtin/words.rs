@@ -17,7 +17,15 @@ pub(super) struct Heard {
 
 impl Heard {
     pub(super) fn new(text: &str) -> Self {
-        let tokens = numbers(words(text));
+        Self::of(numbers(words(text)))
+    }
+
+    /// With the numbers that Russian words mean, and without the letter ё, which few write.
+    pub(super) fn russian(text: &str) -> Self {
+        Self::of(super::russian::numbers::folded(words(text)))
+    }
+
+    fn of(tokens: Vec<Token>) -> Self {
         let mut pattern = String::from(" ");
         for token in &tokens {
             match token {
@@ -45,7 +53,7 @@ impl Heard {
 
     /// Whether nothing else was said, politeness aside.
     pub(super) fn only(&self, phrases: &[&str]) -> bool {
-        let polite = [" please ", " computer ", " now ", " okay ", " oh ", " well "];
+        let polite = [" please ", " computer ", " now ", " okay ", " oh ", " well ", " пожалуйста ", " ну "];
         let mut rest = self.pattern.clone();
         if !phrases.contains(&rest.trim()) {
             for word in polite {
@@ -152,8 +160,8 @@ fn numbers(words: Vec<String>) -> Vec<Token> {
 /// The number that `words` begin with, and how many words it takes.
 fn number(words: &[String]) -> Option<(f64, usize)> {
     let word = |at: usize| words.get(at).map(String::as_str);
-    if let Some(digits) = word(0).filter(|word| word.starts_with(|c: char| c.is_ascii_digit())) {
-        return Some((digits.parse().ok()?, 1));
+    if let Some(value) = word(0).and_then(digits) {
+        return Some((value, 1));
     }
     let (mut total, mut group, mut at) = (0.0, None, 0);
     loop {
@@ -199,6 +207,11 @@ fn number(words: &[String]) -> Option<(f64, usize)> {
         }
     }
     Some((value, at))
+}
+
+/// What digits mean: "17", "2.5".
+pub(super) fn digits(word: &str) -> Option<f64> {
+    word.starts_with(|c: char| c.is_ascii_digit()).then(|| word.parse().ok()).flatten()
 }
 
 fn below_hundred(word: &str) -> Option<u32> {

@@ -67,6 +67,22 @@ fn demand(chat: &ChatRequest) -> Option<String> {
     }
 }
 
+/// What `/api/show` says of a model.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Shown {
+    pub template: String,
+    model_info: serde_json::Map<String, Value>,
+}
+
+impl Shown {
+    /// The longest context it was made for: `llama.context_length`, or another family's.
+    pub(super) fn context_length(&self) -> Option<u64> {
+        let mut lengths = self.model_info.iter().filter(|(name, _)| name.ends_with(".context_length"));
+        lengths.find_map(|(_, tokens)| tokens.as_u64())
+    }
+}
+
 /// One line of a reply.
 #[derive(Debug, Deserialize)]
 pub(super) struct Line {
@@ -82,6 +98,8 @@ pub(super) struct Line {
 struct Said {
     #[serde(default)]
     content: String,
+    #[serde(default)]
+    thinking: Value,
     tool_calls: Option<Vec<Called>>,
 }
 
@@ -101,6 +119,7 @@ struct Function {
 impl Line {
     pub(super) fn tell(self, told: &mut Told) {
         told.text.push_str(&self.message.content);
+        told.thoughts_apart |= self.message.thinking.as_str().is_some_and(|thought| !thought.is_empty());
         told.calls.extend(self.message.tool_calls.into_iter().flatten().map(|called| {
             let (name, arguments) = called.function.map_or((None, Value::Null), |f| (f.name, f.arguments));
             let arguments = match arguments {

@@ -60,7 +60,7 @@ fn sent(message: &Message) -> Value {
     sent
 }
 
-/// One event of a reply.
+/// One event of a reply; or the whole reply of a server that does not stream.
 #[derive(Deserialize)]
 pub(super) struct Chunk {
     choices: Option<Vec<Choice>>,
@@ -70,8 +70,13 @@ pub(super) struct Chunk {
 impl Chunk {
     pub(super) fn tell(self, told: &mut Told) {
         for choice in self.choices.into_iter().flatten().filter(|choice| choice.index == 0) {
-            let delta = choice.delta.unwrap_or_default();
-            told.text.push_str(delta.content.as_deref().unwrap_or_default());
+            let delta = choice.delta.or(choice.message).unwrap_or_default();
+            push_text(&delta.content, &mut told.text);
+            let thoughts = [&delta.reasoning_content, &delta.reasoning, &delta.thinking];
+            told.thoughts_apart |= thoughts.iter().any(|thought| match thought {
+                Value::String(text) => !text.is_empty(),
+                other => !other.is_null(),
+            });
             told.calls.extend(delta.tool_calls.into_iter().flatten().map(|called| {
                 let function = called.function.unwrap_or_default();
                 let arguments = match function.arguments {
@@ -82,11 +87,13 @@ impl Chunk {
                 };
                 Piece { index: called.index, id: called.id, name: function.name, arguments, whole: false }
             }));
-            if let Some(reason) = choice.finish_reason {
-                told.finished = true;
-                if reason == "length" {
-                    told.stop = StopCause::Length;
+            match choice.finish_reason.as_deref() {
+                Some("length") => (told.finished, told.stop) = (true, StopCause::Length),
+                Some(reason) => {
+                    told.finished = true;
+                    told.filtered |= reason == "content_filter";
                 }
+                None => {}
             }
         }
         if let Some(usage) = self.usage {
@@ -96,17 +103,54 @@ impl Chunk {
     }
 }
 
+/// Text as it is, or in typed parts: thoughts and pictures are parts as well.
+fn push_text(content: &Value, text: &mut String) {
+    match content {
+        Value::String(whole) => text.push_str(whole),
+        Value::Array(parts) => parts.iter().for_each(|part| push_text(part, text)),
+        Value::Object(part) => {
+            let kind = part.get("type").and_then(Value::as_str);
+            if matches!(kind, None | Some("text" | "output_text")) {
+                text.push_str(part.get("text").and_then(Value::as_str).unwrap_or_default());
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The window of `model` out of a list of models, in the words of vLLM, llama.cpp, LM Studio, OpenRouter or Groq.
+pub(super) fn window(list: &Value, model: &str) -> Option<u64> {
+    let models = list["data"].as_array().or_else(|| list["models"].as_array())?;
+    let named = models.iter().find(|entry| entry["id"].as_str().is_some_and(|id| id.eq_ignore_ascii_case(model)));
+    // A server of one model answers to any name.
+    let entry = named.or_else(|| models.first().filter(|_| models.len() == 1))?;
+    // What is loaded counts before what it was trained for.
+    let fields = ["max_model_len", "loaded_context_length", "n_ctx", "context_length", "context_window"];
+    let told = fields.iter().map(|field| &entry[*field]).chain([
+        &entry["meta"]["n_ctx"],
+        &entry["max_context_length"],
+        &entry["meta"]["n_ctx_train"],
+    ]);
+    told.filter_map(Value::as_u64).find(|tokens| *tokens > 0)
+}
+
 #[derive(Deserialize)]
 struct Choice {
     #[serde(default)]
     index: u32,
     delta: Option<Delta>,
+    /// Where the server does not stream.
+    message: Option<Delta>,
     finish_reason: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
+#[serde(default)]
 struct Delta {
-    content: Option<String>,
+    content: Value,
+    reasoning_content: Value,
+    reasoning: Value,
+    thinking: Value,
     tool_calls: Option<Vec<Called>>,
 }
 

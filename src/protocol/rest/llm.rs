@@ -24,7 +24,7 @@ use crate::{
         journal::{Place, Recorded, Replied, Said},
         message::Mode,
     },
-    engine::{ChatDelta, ChatRequest, ChatStream, EngineError},
+    engine::{ChatDelta, ChatRequest, ChatStream, EngineError, StopCause},
     model::{ConversationId, Language, SessionId, TRACE_PART, Timings, TurnId, UnixMs, within},
     protocol::{
         caller::Caller,
@@ -70,14 +70,22 @@ struct Delta<'t> {
     text: &'t str,
 }
 
+/// All deltas so far were no part of the answer.
+#[derive(Serialize)]
+struct Withdrawn {}
+
 #[derive(Serialize)]
 struct Done<'t> {
     text: &'t str,
     timings: Timings,
+    /// `length`: the longest answer was reached.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stop: Option<&'static str>,
 }
 
 /// Answers a message, as it is written: `started {"conversation_id"}`, `delta {"text"}` for each piece, and last one of
-/// `done {"text","timings"}` and `failed` (a problem). What went wrong before the first piece is an HTTP status. The
+/// `done {"text","timings"}`, with `"stop":"length"` where the answer was cut off at the longest one allowed, and `failed`
+/// (a problem). Rarely `withdrawn {}`: the deltas so far were no part of the answer. What went wrong before the first piece is an HTTP status. The
 /// history has both, the answer as far as it was sent.
 #[utoipa::path(
     post, path = "/api/llm/chat/", tag = "work", request_body = ChatMessage,
@@ -163,6 +171,7 @@ async fn request(
             id
         }
     };
+    history.measure(work.engines.chat.tokens());
     let request = history.request(SessionId::fresh(), TURN, message);
     // Nobody stays to hear what a model remembers for a session.
     Ok((conversation, ChatRequest { session: None, ..request }))
@@ -220,23 +229,36 @@ impl Reply {
         // First kept, then told: what the client saw completed is never lost.
         self.work.journal.record(self.recorded.clone());
         let last = match ended {
-            Ok(()) => sse::event(None, "done", &Done { text: &self.text, timings: self.timings }),
+            Ok(stop) => {
+                let stop = (stop == StopCause::Length).then_some("length");
+                sse::event(None, "done", &Done { text: &self.text, timings: self.timings, stop })
+            }
             Err(Ended::Failed(error)) => sse::event(None, "failed", &Problem::from(error).told(self.language, None)),
             Err(Ended::Gone) => return,
         };
         let _ = self.out.send(last).await;
     }
 
-    async fn write(&mut self, first: ChatDelta, pieces: &mut ChatStream) -> Result<(), Ended> {
+    async fn write(&mut self, first: ChatDelta, pieces: &mut ChatStream) -> Result<StopCause, Ended> {
         let conversation_id = self.recorded.place.conversation.uuid();
         self.send(sse::event(None, "started", &Started { conversation_id })).await?;
         let mut piece = first;
-        while let ChatDelta::Text(text) = piece {
-            self.send(sse::event(None, "delta", &Delta { text: &text })).await?;
-            self.text.push_str(&text);
+        loop {
+            match piece {
+                ChatDelta::Text(text) => {
+                    self.send(sse::event(None, "delta", &Delta { text: &text })).await?;
+                    self.text.push_str(&text);
+                }
+                ChatDelta::Withdrawn => {
+                    self.send(sse::event(None, "withdrawn", &Withdrawn {})).await?;
+                    self.text.clear();
+                }
+                ChatDelta::Done { stop, .. } => return Ok(stop),
+                // No functions are offered here.
+                ChatDelta::Call { .. } | ChatDelta::Arguments { .. } => {}
+            }
             piece = next(pieces).await.map_err(|error| Ended::Failed(error.into()))?;
         }
-        Ok(())
     }
 
     async fn send(&self, event: Event) -> Result<(), Ended> {

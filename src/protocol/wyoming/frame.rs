@@ -5,6 +5,8 @@ use bytes::{Buf, Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::surrogates;
+
 /// The longest header line, its end not counted.
 pub const MAX_HEADER: usize = 64 * 1024;
 /// The most data beside a header.
@@ -93,8 +95,8 @@ impl Frames {
     pub fn next_frame(&mut self) -> Result<Option<Frame>, FrameError> {
         if self.begun.is_none() {
             let Some(line) = self.line()? else { return Ok(None) };
-            let header: Header =
-                serde_json::from_slice(&line).map_err(|error| FrameError::Header(error.to_string()))?;
+            let header: Header = serde_json::from_slice(&surrogates::replaced(&line))
+                .map_err(|error| FrameError::Header(error.to_string()))?;
             header.lengths()?;
             self.begun = Some(header);
         }
@@ -108,8 +110,8 @@ impl Frames {
         let Some(header) = self.begun.take() else { return Ok(None) };
         let mut data = header.data.unwrap_or_default();
         if !beside.is_empty() {
-            let beside: Map<String, Value> =
-                serde_json::from_slice(&beside).map_err(|error| FrameError::Data(error.to_string()))?;
+            let beside: Map<String, Value> = serde_json::from_slice(&surrogates::replaced(&beside))
+                .map_err(|error| FrameError::Data(error.to_string()))?;
             data.extend(beside);
         }
         Ok(Some(Frame { kind: header.kind, data, payload }))

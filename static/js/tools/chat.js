@@ -118,6 +118,9 @@ export class Chat {
           progress.text += data.text;
           progress.words.append(data.text);
           this.follow();
+        } else if (name === 'withdrawn') {
+          progress.text = '';
+          if (progress.words) progress.words.textContent = '';
         } else if (name === 'done') {
           if (progress.words && data.text) progress.words.textContent = progress.text = data.text;
           return 'whole';

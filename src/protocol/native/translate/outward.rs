@@ -48,7 +48,9 @@ pub fn event(Outgoing { seq, event }: Outgoing, encoding: Encoding) -> Option<Fr
         Event::ReplyText { turn, delta } => Wire::ReplyTextDelta { seq, turn, delta },
         Event::ReplyPaused { turn } => Wire::ReplyPaused { seq, turn },
         Event::ReplyResumed { turn } => Wire::ReplyResumed { seq, turn },
-        Event::ReplyDone { turn, text, timings, .. } => Wire::ReplyDone { seq, turn, text, timings: timings.into() },
+        Event::ReplyDone { turn, text, timings, stop, .. } => {
+            Wire::ReplyDone { seq, turn, text, timings: timings.into(), stop: wire::EarlyStop::of(stop) }
+        }
         Event::ReplyCancelled { turn, heard, reason, timings } => {
             Wire::ReplyCancelled { seq, turn, heard_text: heard, reason: reason.into(), timings: timings.into() }
         }

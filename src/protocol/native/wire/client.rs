@@ -8,6 +8,7 @@ use crate::{
     audio::Encoding,
     model::{ConversationId, SessionId, TurnId},
     protocol::error::{ApiError, Code},
+    surrogates,
 };
 
 /// What a client may send as text.
@@ -162,7 +163,7 @@ impl ClientEvent {
     /// Reads a text frame. The error, if any, names the field at fault.
     #[must_use]
     pub fn parse(text: &str) -> Incoming {
-        let mut fields = match serde_json::from_str(text) {
+        let mut fields = match serde_json::from_slice(&surrogates::replaced(text.as_bytes())) {
             Ok(Value::Object(fields)) => fields,
             Ok(_) => return Incoming { id: None, event: Err(not_json("not an object")) },
             Err(error) => return Incoming { id: None, event: Err(not_json(error)) },
@@ -264,6 +265,13 @@ mod tests {
             assert_eq!(ClientEvent::parse(&text), Incoming { id: None, event: Ok(event) });
         }
         assert_eq!(names, ClientEvent::NAMES);
+    }
+
+    #[test]
+    fn half_an_emoji_is_replaced() {
+        let text = r#"{"type":"text.send","text":"Hello \ud83d there"}"#;
+        let Ok(ClientEvent::TextSend(event)) = ClientEvent::parse(text).event else { panic!("it is an event") };
+        assert_eq!(event.text, "Hello \u{fffd} there");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Mode, TurnDetection};
 use crate::{
     audio::Encoding,
+    engine::StopCause,
     model::{ConversationId, SessionId, TurnId, Word},
     protocol::error::ErrorEvent,
 };
@@ -36,13 +37,39 @@ pub enum ServerEvent {
     #[serde(rename = "reply.resumed")]
     ReplyResumed { seq: u64, turn: TurnId },
     #[serde(rename = "reply.done")]
-    ReplyDone { seq: u64, turn: TurnId, text: String, timings: Timings },
+    ReplyDone {
+        seq: u64,
+        turn: TurnId,
+        text: String,
+        timings: Timings,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stop: Option<EarlyStop>,
+    },
     #[serde(rename = "reply.cancelled")]
     ReplyCancelled { seq: u64, turn: TurnId, heard_text: String, reason: CancelReason, timings: Timings },
     #[serde(rename = "progress")]
     Progress(Progress),
     #[serde(rename = "error")]
     Error(ErrorEvent),
+}
+
+/// Why a reply ended before the model had said all it wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EarlyStop {
+    /// The longest reply was reached.
+    Length,
+}
+
+impl EarlyStop {
+    /// `None`: it had said all.
+    #[must_use]
+    pub const fn of(stop: StopCause) -> Option<Self> {
+        match stop {
+            StopCause::End => None,
+            StopCause::Length => Some(Self::Length),
+        }
+    }
 }
 
 impl ServerEvent {

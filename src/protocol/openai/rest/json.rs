@@ -8,9 +8,12 @@ use axum::{
 use serde::de::DeserializeOwned;
 
 use super::errors::Refused;
-use crate::protocol::{
-    error::{ApiError, Code},
-    json::too_large,
+use crate::{
+    protocol::{
+        error::{ApiError, Code},
+        json::too_large,
+    },
+    surrogates,
 };
 
 /// A JSON body. Fields that are not known are left alone: clients are newer than servers.
@@ -43,7 +46,8 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refused> {
     if bytes.trim_ascii_start().first() != Some(&b'{') {
         return Err(not_json().into());
     }
-    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let bytes = surrogates::replaced(bytes);
+    let mut json = serde_json::Deserializer::from_slice(&bytes);
     let parsed = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let (path, inner) = (error.path().to_string(), error.into_inner());
         if !inner.is_data() {
@@ -114,5 +118,7 @@ mod tests {
             assert!(!said.message.contains(" line "), "{}", said.message);
         }
         assert!(parse::<Body>(br#"{"input": "a", "new": [1]}"#).is_ok());
+        let half = parse::<Body>(br#"{"input": "Hello \ud83d there"}"#).expect("half an emoji is no reason");
+        assert_eq!(half.input, "Hello \u{fffd} there");
     }
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::{Whole, item::ItemWish, response::ResponseWish, session::SessionWish};
-use crate::protocol::openai::realtime::fault::Fault;
+use crate::{protocol::openai::realtime::fault::Fault, surrogates};
 
 /// Longer names for events are not echoed.
 const MAX_EVENT_ID: usize = 512;
@@ -109,7 +109,8 @@ impl ClientEvent {
     pub fn parse(text: &str) -> Incoming {
         // serde would take an array for a struct.
         let object = text.trim_start().starts_with('{');
-        let Some(head) = object.then(|| serde_json::from_str::<Head>(text).ok()).flatten() else {
+        let text = &*surrogates::replaced(text.as_bytes());
+        let Some(head) = object.then(|| serde_json::from_slice::<Head>(text).ok()).flatten() else {
             let fault = Fault::new("invalid_json", "the message is not a JSON object; send one per text frame");
             return Incoming { event_id: None, event: Err(fault) };
         };
@@ -125,7 +126,7 @@ impl ClientEvent {
         Incoming { event_id, event }
     }
 
-    fn of(kind: &str, text: &str) -> Result<Self, Fault> {
+    fn of(kind: &str, text: &[u8]) -> Result<Self, Fault> {
         Ok(match kind {
             "session.update" => Self::SessionUpdate(Box::new(body::<SessionUpdate>(text)?.session)),
             "transcription_session.update" => {
@@ -152,8 +153,8 @@ impl ClientEvent {
     }
 }
 
-fn body<T: DeserializeOwned>(text: &str) -> Result<T, Fault> {
-    let mut json = serde_json::Deserializer::from_str(text);
+fn body<T: DeserializeOwned>(text: &[u8]) -> Result<T, Fault> {
+    let mut json = serde_json::Deserializer::from_slice(text);
     serde_path_to_error::deserialize(&mut json)
         .map_err(|error| Fault::of_json(&error.path().to_string(), &error.inner().to_string()))
 }
@@ -198,6 +199,13 @@ mod tests {
             fault(r#"{"type":"session.update","session":{"audio":{"input":{"turn_detection":{"threshold":"x"}}}}}"#),
             (Some("invalid_type"), Some("session.audio.input.turn_detection.threshold".into()))
         );
+    }
+
+    #[test]
+    fn half_an_emoji_is_replaced() {
+        let text = r#"{"type":"conversation.item.delete","item_id":"a\ud83d"}"#;
+        let Ok(ClientEvent::ItemDelete(wish)) = ClientEvent::parse(text).event else { panic!("it is an event") };
+        assert_eq!(wish.item_id, "a\u{fffd}");
     }
 
     #[test]

@@ -100,6 +100,7 @@ impl Answer {
     pub fn add(&mut self, delta: ChatDelta) {
         match delta {
             ChatDelta::Text(text) => self.text.push_str(&text),
+            ChatDelta::Withdrawn => self.text.clear(),
             ChatDelta::Call { id, name, .. } => self.calls.push(ToolCall { id, name, arguments: String::new() }),
             ChatDelta::Arguments { call, delta } => {
                 if let Some(call) = self.calls.get_mut(call as usize) {
@@ -223,6 +224,8 @@ impl Chunks {
     pub fn next(&mut self, delta: ChatDelta) -> Vec<Chunk<'_>> {
         let delta = match delta {
             ChatDelta::Text(text) => Delta { content: Some(text), ..Delta::default() },
+            // Chunks cannot be taken back.
+            ChatDelta::Withdrawn => return Vec::new(),
             ChatDelta::Call { call, id, name } => {
                 self.called = true;
                 let function = FunctionPiece { name: Some(name), arguments: String::new() };
