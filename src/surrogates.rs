@@ -142,7 +142,7 @@ mod tests {
             let units: Vec<u16> = text.encode_utf16().collect();
             let cut = cut.min(units.len());
             let piece = |units: &[u16]| {
-                let escaped: String = units.iter().map(|unit| format!("\\u{unit:04x}")).collect();
+                let escaped: String = units.iter().flat_map(|unit| ["\\u".to_owned(), format!("{unit:04x}")]).collect();
                 format!("\"{escaped}\"")
             };
             let mut joiner = Joiner::default();

@@ -57,6 +57,7 @@ async fn ask(model: &impl ChatModel, request: ChatRequest) -> Reply {
                 reply.calls.push((name, String::new()));
             }
             Ok(ChatDelta::Arguments { call, delta }) => reply.calls[call as usize].1.push_str(&delta),
+            Ok(ChatDelta::Withdrawn) => reply.text.clear(),
             Ok(ChatDelta::Done { stop, .. }) => reply.end = Some(Ok(stop)),
             Err(error) => reply.end = Some(Err(error)),
         }

@@ -168,7 +168,7 @@ async fn a_mirror_comes_before_packages_and_never_sees_the_token() {
     let folder = tempfile::tempdir().expect("a scratch folder");
     let hub = without_the_file().await;
     let mirror = Hub::start(|asked, _| {
-        let bytes = if asked.path.ends_with(".json") { description() } else { content() };
+        let bytes = if asked.path.contains(".onnx.json") { description() } else { content() };
         honest(asked, &bytes, "\"one\"").header("x-linked-etag", format!("\"{}\"", sha256_of(&bytes)))
     })
     .await;

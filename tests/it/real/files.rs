@@ -34,7 +34,9 @@ async fn every_english_recording_is_written_down_by_openais_request() {
         .collect()
         .await;
     let mut tally = Tally::default();
-    texts.iter().for_each(|(spoken, text)| tally.add(spoken, text));
+    for (spoken, text) in &texts {
+        tally.add(spoken, text);
+    }
     tally.hold(MOST);
     server.stop().await;
 }

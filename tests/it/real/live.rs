@@ -29,7 +29,9 @@ async fn everybody(say: impl AsyncFn(&'static Spoken) -> String) {
         .collect()
         .await;
     let mut tally = Tally::default();
-    texts.iter().for_each(|(spoken, text)| tally.add(spoken, text));
+    for (spoken, text) in &texts {
+        tally.add(spoken, text);
+    }
     tally.hold(MOST);
 }
 
@@ -137,7 +139,8 @@ async fn wyoming(server: &TestServer, spoken: &Spoken) -> String {
     }
     client.send("audio-stop", json!({}), &[]).await;
     let text = client.event("transcript").await.text().to_owned();
-    let pieces: String = client.of_kind("transcript-chunk").into_iter().map(|chunk| chunk.text()).collect();
+    let pieces: String =
+        client.of_kind("transcript-chunk").into_iter().map(super::super::wyoming::client::Event::text).collect();
     assert_eq!(pieces, text, "{}: the pieces are the text", spoken.name);
     text
 }

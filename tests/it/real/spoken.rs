@@ -19,7 +19,9 @@ pub struct Spoken {
 impl Spoken {
     /// With the silence behind it that a microphone would hear.
     pub fn with_silence(&self) -> Vec<i16> {
-        [self.samples.as_slice(), &[0; 24_000]].concat()
+        let mut samples = self.samples.clone();
+        samples.resize(samples.len() + 24_000, 0);
+        samples
     }
 }
 

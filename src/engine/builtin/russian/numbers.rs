@@ -204,7 +204,7 @@ pub(in super::super) fn spoken(value: f64) -> (String, bool) {
 }
 
 /// The form of a noun after a number: "1 час", "2 часа", "5 часов".
-pub(in super::super) const fn form<'f>(n: u64, [one, few, many]: [&'f str; 3]) -> &'f str {
+pub(in super::super) const fn form(n: u64, [one, few, many]: [&str; 3]) -> &str {
     match (n % 100, n % 10) {
         (11..=14, _) => many,
         (_, 1) => one,
