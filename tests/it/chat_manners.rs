@@ -75,6 +75,7 @@ fn events(events: &[Vec<u8>]) -> Vec<Step> {
     fake::streamed(SSE, &events.iter().map(Vec::as_slice).chain([b"data: [DONE]\n\n".as_slice()]).collect::<Vec<_>>())
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "it is compared with what a stream gives")]
 fn done(stop: StopCause) -> Option<Result<ChatDelta, EngineError>> {
     Some(Ok(ChatDelta::Done { prompt_tokens: None, reply_tokens: None, stop }))
 }
