@@ -18,6 +18,7 @@
 
 mod decode;
 mod guard;
+mod hypothesis;
 mod log;
 mod model;
 mod policy;
