@@ -10,6 +10,8 @@ const MESSAGE_TOKENS: usize = 4;
 const TELLING: usize = 60;
 /// How far a report can correct the estimate. Less than this is a server that counts only what it had not cached.
 const CORRECTION: std::ops::RangeInclusive<f32> = 0.7..=4.0;
+/// How much longer than estimated a request may be that its server refuses.
+const LONGER_THAN_THOUGHT: f32 = 1.5;
 /// The least room that a window leaves for the reply, whatever was asked.
 const LEAST_REPLY: usize = 64;
 
@@ -108,7 +110,9 @@ pub(super) fn fitted(chat: &ChatRequest, count: TokenCount, longest: u32) -> Opt
 /// A clearly shorter request for a server that said this one was too long; `None`: nothing can be left out.
 pub(super) fn shorter(chat: &ChatRequest, count: TokenCount, longest: u32) -> Option<ChatRequest> {
     let half = prompt_tokens(chat) / 2;
-    let within = fitted(chat, count, longest).filter(|fitted| prompt_tokens(fitted) <= half);
+    // The estimate was too low for this text: digits and short turns are more tokens than it thinks.
+    let strict = TokenCount { per_estimated: count.per_estimated * LONGER_THAN_THOUGHT, ..count };
+    let within = fitted(chat, strict, longest).filter(|fitted| prompt_tokens(fitted) <= half);
     let mut shorter = within.or_else(|| cut(chat, half));
     // Servers that count the reply's room into the request may be content with less of that.
     let most = count.window.map_or(longest / 4, |window| window / 4).max(LEAST_REPLY as u32);

@@ -276,7 +276,7 @@ const OTHER: [(&str, &str); 166] = [
 
 /// It names no language that is known here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("it is neither an ISO 639 code nor the name of a language that is known here")]
+#[error("it is neither an ISO 639-1 code nor the name of a language that is known here")]
 pub struct UnknownLanguage;
 
 /// The code of the language that somebody asks for, as Whisper writes it (ISO 639-1 where there is one); `None`: the

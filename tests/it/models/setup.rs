@@ -141,5 +141,6 @@ async fn a_server_serves_with_the_bundled_engines_and_takes_up_what_comes() {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     server.signal("TERM");
-    assert!(server.ended().await.success());
+    let status = server.ended().await;
+    assert!(status.success(), "{status}");
 }

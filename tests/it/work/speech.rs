@@ -146,7 +146,7 @@ async fn voices_are_listed_and_wrong_wishes_refused() {
         (json!({"text": "Hello.", "speed": 0.2}), "speed"),
         (json!({"text": "Hello.", "speed": 4.1}), "speed"),
         (json!({"text": "Hello.", "format": "aiff"}), "format"),
-        (json!({"text": "Hello.", "language": "english"}), "language"),
+        (json!({"text": "Hello.", "language": "klingon"}), "language"),
         (json!({"text": ""}), "text: it is empty"),
         (json!({"text": "a".repeat(5_001)}), "text: 5001 characters"),
     ] {
