@@ -7,7 +7,8 @@ use std::{
     fs,
     os::unix::fs::MetadataExt,
     path::Path,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
+    thread::JoinHandle,
     time::{Duration, Instant, SystemTime},
 };
 
@@ -410,8 +411,26 @@ async fn speaks(engine: &dyn Synthesizer, name: &str) -> Done {
 pub(super) async fn on_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     let (reply, done) = oneshot::channel();
     let work = move || drop(reply.send(work()));
-    std::thread::Builder::new().name("in-use".into()).spawn(work).ok()?;
+    let thread = std::thread::Builder::new().name("in-use".into()).spawn(work).ok()?;
+    {
+        let mut threads = THREADS.lock().unwrap_or_else(PoisonError::into_inner);
+        threads.retain(|thread| !thread.is_finished());
+        threads.push(thread);
+    }
     done.await.ok()
+}
+
+/// Threads that may be loading an engine.
+static THREADS: Mutex<Vec<JoinHandle<()>>> = Mutex::new(Vec::new());
+
+/// Waits for the engines that are being loaded, at most `patience`: their libraries take their own parts down when the
+/// process ends, and must not meet a thread that still uses them.
+pub(super) fn wait_for_threads(patience: Duration) {
+    let threads = std::mem::take(&mut *THREADS.lock().unwrap_or_else(PoisonError::into_inner));
+    let until = Instant::now() + patience;
+    while threads.iter().any(|thread| !thread.is_finished()) && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 fn no_thread(name: &str) -> ChooseError {

@@ -96,8 +96,9 @@ pub fn main() -> ExitCode {
     telemetry.finish();
     // Native threads may still be at work; nobody waits for them.
     runtime.shutdown_timeout(Duration::from_secs(1));
-    // But for those of engines that are being dropped: their libraries end with the process.
-    switch::all_dropped(Duration::from_secs(5));
+    // But for those of engines that are being loaded or dropped: their libraries end with the process.
+    in_use::wait_for_threads(Duration::from_secs(20));
+    switch::all_dropped(Duration::from_secs(20));
     match result {
         Ok(code) => code,
         Err(error) => {
