@@ -99,12 +99,31 @@ pub fn main() -> ExitCode {
     // But for those of engines that are being loaded or dropped: their libraries end with the process.
     in_use::wait_for_threads(Duration::from_secs(20));
     switch::all_dropped(Duration::from_secs(20));
-    match result {
+    let code = match result {
         Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error}");
             ExitCode::FAILURE
         }
+    };
+    if code == ExitCode::SUCCESS {
+        end_at_once();
+    }
+    code
+}
+
+/// Ends the process well, without the tear-down of its C++ libraries: that must not meet a thread which still works with
+/// them, and everything of ours is written and closed by now.
+fn end_at_once() {
+    use std::io::Write as _;
+    let _ = std::io::stdout().flush(); // nobody is left to be told
+    #[expect(unsafe_code, reason = "a function of the C library")]
+    // SAFETY: `_exit` of POSIX takes any number and does not come back; it runs no code of this process.
+    unsafe {
+        unsafe extern "C" {
+            fn _exit(code: std::ffi::c_int) -> !;
+        }
+        _exit(0)
     }
 }
 
