@@ -5,7 +5,7 @@
 //!   [`EngineError::Superseded`].
 //! - An arriving final removes its session's waiting partial and aborts its running one. If no worker is idle it also
 //!   aborts the partial of another session that started last: that costs one repeated partial, and saves a wait.
-//! - A piece of a recording runs when nothing live waits. While people talk ([`LIVE`]) recordings leave one thread free;
+//! - A piece of a recording runs when nothing live waits. While people talk recordings leave one thread free;
 //!   otherwise they have all of them, and the first partial or final that finds all busy with recordings takes one back. A
 //!   final that finds all threads busy takes one from a recording before it takes one from a partial.
 //! - Within a class sessions take turns, so one with many jobs waiting cannot starve the others; jobs of one session
