@@ -3,7 +3,7 @@
 //! Whisper was trained on windows of 30 s: 1500 encoder steps, the rest of the window silence. The encoder's cost grows
 //! with its context, so short audio gets a shorter one; but a context that ends close behind the speech makes real
 //! models repeat themselves or stop early, all the more without timestamps. The policies below were measured on
-//! recordings of people (docs/quality.md, `cargo bench --bench contexts`); the nano model alone was trained on short
+//! recordings of people (docs/benchmarks.md, `cargo bench --bench contexts`); the nano model alone was trained on short
 //! windows.
 //!
 //! A result in doubt ([`super::guard`]) is decoded again: with a wider context, then with the whole window and several
